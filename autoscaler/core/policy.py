@@ -1,0 +1,333 @@
+"""The policy file as frozen values. Input is the YAML's *literal text*: every scalar arrives as a string (design, section 4).
+
+Validation here is per field; what needs two fields at once (an unsorted ladder, overlapping pairs …) is `core.lint`.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from autoscaler.core.calendar import WeeklyHours, parse_hours
+from autoscaler.core.conditions import Condition, parse_condition
+from autoscaler.core.durations import DAY, HOUR, MINUTE, SECOND, parse_duration
+from autoscaler.core.plans import Plan, find_plan
+
+
+def _from_text(parse: Callable[[str], object], example: str, pattern: str | None = None) -> tuple[BeforeValidator, WithJsonSchema]:
+    """The validator and the editor's schema of a scalar that is written as text."""
+
+    def read(value: object) -> object:
+        if isinstance(value, str):
+            return parse(value)
+        raise ValueError(f"expected one value such as '{example}'")
+
+    schema: dict[str, Any] = {"type": ["string", "number"], "examples": [example]}
+    return BeforeValidator(read), WithJsonSchema(schema | ({"pattern": pattern} if pattern else {}))
+
+
+def _whole(text: str) -> int:
+    if re.fullmatch(r"\d{1,9}", text):
+        return int(text)
+    raise ValueError(f"'{text}' is no whole number")
+
+
+def _dollars(text: str) -> float:
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
+        return float(text)
+    raise ValueError(f"'{text}' is no amount in USD: write a number such as 60 or 12.50")
+
+
+def _percent(text: str) -> float:
+    if found := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", text):
+        return float(found[1]) / 100
+    raise ValueError(f"'{text}' is no percentage: write {text if text.isdigit() else '25'}%")
+
+
+def _per_day(text: str) -> int:
+    if found := re.fullmatch(r"(\d{1,3}) per day", text):
+        return int(found[1])
+    raise ValueError(f"'{text}' is no daily limit: write '4 per day'")
+
+
+def _plan(text: str) -> str:
+    if find_plan(text):
+        return text
+    raise ValueError(f"unknown plan '{text}'")
+
+
+def _env_key(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
+        return text
+    raise ValueError(f"'{text}' is no name of an environment variable: letters, digits and _ only")
+
+
+Duration = Annotated[int, *_from_text(parse_duration, "30m")]
+"""Milliseconds."""
+Hours = Annotated[WeeklyHours, *_from_text(parse_hours, "mon-fri 09:00-17:00 Europe/Berlin")]
+Sentence = Annotated[Condition, *_from_text(parse_condition, "avg_response_time > 8s for 1h")]
+Whole = Annotated[int, *_from_text(_whole, "4")]
+Dollars = Annotated[float, *_from_text(_dollars, "60")]
+Percent = Annotated[float, *_from_text(_percent, "25%")]
+"""A share, 0 to 1 (or more, where more makes sense)."""
+PerDay = Annotated[int, *_from_text(_per_day, "4 per day")]
+PlanName = Annotated[str, AfterValidator(_plan)]
+EnvKey = Annotated[str, AfterValidator(_env_key)]
+Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Mode(StrEnum):
+    """How far the bot may go with this service."""
+
+    OBSERVE = "observe"
+    """Says what it would do."""
+    ASK = "ask"
+    """Every change needs a yes."""
+    ACT = "act"
+    """As `approval` says."""
+
+
+class SecretReference(_Part):
+    """A secret, only ever by reference: the name of an environment variable of the bot."""
+
+    env: EnvKey
+
+
+class Health(_Part):
+    """Where and how often the app is asked."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2000)]
+    token: SecretReference | None = None
+    every: Duration = 30 * SECOND
+    timeout: Duration = 10 * SECOND
+
+
+class ServiceRef(_Part):
+    """Which service: by id, or by its name where the key sees only one of that name."""
+
+    id: Annotated[str, Field(pattern=r"^srv-[a-z0-9]+$")] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    health: Health
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.id is None) == (self.name is None):
+            raise ValueError("name the service once: either 'id: srv-…' or 'name: …'")
+        return self
+
+    @property
+    def label(self) -> str:
+        """How people call it."""
+        return self.name or self.id or ""
+
+
+class Rules(_Part):
+    """Conditions, of which any or all must hold."""
+
+    any: Annotated[tuple[Sentence, ...], Field(min_length=1)] | None = None
+    all: Annotated[tuple[Sentence, ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.any is None) == (self.all is None):
+            raise ValueError("write either 'any:' or 'all:', with at least one condition")
+        return self
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The sentences, in the order of the file."""
+        return self.any or self.all or ()
+
+
+class UpRules(Rules):
+    """Up = any (design, Deciding 7)."""
+
+
+class DownRules(Rules):
+    """Down = all: one good number is no reason to shrink."""
+
+    @model_validator(mode="after")
+    def _only_all(self) -> Self:
+        if self.any is not None:
+            raise ValueError("a way down needs 'all:': with 'any:' one quiet metric would shrink a busy service")
+        return self
+
+
+class Tier(_Part):
+    """One rung of the ladder."""
+
+    name: Name
+    plan: PlanName
+    instances: Annotated[Whole, Field(ge=1, le=100)] = 1
+    price: Dollars | None = None
+    """USD a month and instance, where it differs from Render's price list."""
+    env: Mapping[EnvKey, Annotated[str, Field(max_length=32_768)]] = Field(default_factory=dict)
+    scale_up: UpRules | None = None
+    scale_down: DownRules | None = None
+
+    @property
+    def size(self) -> Plan:
+        """The plan's CPU and memory."""
+        plan = find_plan(self.plan)
+        assert plan is not None, self.plan  # noqa: S101 - the field's validator refused unknown plans
+        return plan
+
+    @property
+    def monthly(self) -> float:
+        """USD a month for all instances."""
+        return (self.size.price if self.price is None else self.price) * self.instances
+
+
+class Emergency(Rules):
+    """Short windows that pass cooldowns; may name a rung, else one up."""
+
+    to: Name | None = None
+
+
+class AtLeast(_Part):
+    """A floor, not a step."""
+
+    at_least: Name
+
+
+class Alert(_Part):
+    """Tells somebody, or holds a floor; never a step of its own."""
+
+    name: Name
+    when: Sentence
+    do: Literal["investigate", "prepare_for_scaling", "notify"] | AtLeast
+
+
+class Schedule(_Part):
+    """A floor by the clock."""
+
+    during: Hours
+    at_least: Name
+
+
+class Cooldown(_Part):
+    """Least time from the end of the last change, either way, to the next change this way."""
+
+    up: Duration = 30 * MINUTE
+    down: Duration = 6 * HOUR
+
+
+class Budget(_Part):
+    """USD a month for this service. An emergency may pass it by one rung unless told otherwise."""
+
+    monthly: Dollars
+    emergency: Literal["pass", "hold"] = "pass"
+
+
+class NotDuring(_Part):
+    """Hours in which nothing may begin this way."""
+
+    scale_up: Hours | None = None
+    scale_down: Hours | None = None
+
+
+class Guards(_Part):
+    """What can block a decision."""
+
+    cooldown: Cooldown = Cooldown()
+    max_changes: PerDay = 4
+    headroom: Percent = 0.25
+    budget: Budget | None = None
+    not_during: NotDuring = NotDuring()
+
+
+Consent = Literal["automatic", "required"]
+
+
+class Approval(_Part):
+    """Who must say yes to what, and when they may be asked."""
+
+    scale_up: Consent = "automatic"
+    scale_down: Consent = "automatic"
+    emergency: Consent = "automatic"
+    approvers: tuple[Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]{2,}$")], ...] = ()
+    ask: Hours | None = None
+    expires: Duration = DAY
+
+
+class Verify(_Part):
+    """How long a change is looked at: `soak` decides it, `watch` reports on it."""
+
+    soak: Duration = 15 * MINUTE
+    watch: Duration = DAY
+
+
+class Notify(_Part):
+    """Where the team reads."""
+
+    slack: Annotated[str, Field(min_length=2, max_length=80)] | None = None
+
+
+class Evidence(_Part):
+    """When a window counts as seen (design, Evidence 1 to 6). The defaults suit 30-second polls of a small service."""
+
+    rate_window: Duration | None = None
+    """Over which ratios are pooled; absent: a twelfth of `for`, at least 5 min and five polls."""
+    min_requests: Whole = 20
+    warm_up: Duration = 5 * MINUTE
+    fit_window: Duration = 7 * DAY
+    """How far back a downgrade looks for peaks that must fit the smaller tier."""
+    business_age: Duration = 2 * DAY
+    drift_every: Duration = 5 * MINUTE
+
+
+class Policy(_Part):
+    """One service, its ladder, its rules, its guards."""
+
+    version: Annotated[Literal[1], BeforeValidator(lambda text: 1 if text == "1" else text)]
+    mode: Mode = Mode.OBSERVE
+    service: ServiceRef
+    tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
+    scale_up: UpRules | None = None
+    scale_down: DownRules | None = None
+    emergency: Emergency | None = None
+    alerts: tuple[Alert, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    guards: Guards = Guards()
+    approval: Approval = Approval()
+    verify: Verify = Verify()
+    notify: Notify = Notify()
+    evidence: Evidence = Evidence()
+
+    def tier(self, name: str) -> Tier | None:
+        """The rung of that name."""
+        return next((tier for tier in self.tiers if tier.name == name), None)
+
+    def rank(self, name: str) -> int:
+        """The rung's place on the ladder, 0 the smallest. Raises StopIteration for a name that is not on it."""
+        return next(rank for rank, tier in enumerate(self.tiers) if tier.name == name)
+
+    def neighbour(self, name: str, step: Literal[1, -1]) -> Tier | None:
+        """The next rung up or down, or None at the end of the ladder."""
+        rank = self.rank(name) + step
+        return self.tiers[rank] if 0 <= rank < len(self.tiers) else None
+
+    def up_rules(self, tier: Tier) -> UpRules | None:
+        """What sends this rung up: its own rules, else the policy's."""
+        return tier.scale_up or self.scale_up
+
+    def down_rules(self, tier: Tier) -> DownRules | None:
+        """What lets this rung come down: its own rules, else the policy's."""
+        return tier.scale_down or self.scale_down
+
+    def conditions(self) -> Iterator[Condition]:
+        """Every condition of the file."""
+        for tier in self.tiers:
+            for rules in (tier.scale_up, tier.scale_down):
+                if rules:
+                    yield from rules.conditions
+        for shared in (self.scale_up, self.scale_down, self.emergency):
+            if shared:
+                yield from shared.conditions
+        yield from (alert.when for alert in self.alerts)

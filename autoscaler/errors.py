@@ -1,0 +1,56 @@
+"""Every error that the bot raises on purpose, by what a person can do about it.
+
+AutoscalerError
+├── UsageError            exit 2: the call or the environment is wrong; the message names the fix
+│   └── PolicyError       a policy file is wrong; carries every problem at once
+├── StoreError            the database can't be used
+└── OutsideError          something that we depend on failed; trying again may help
+    ├── RefusedError      it answered, and said no: trying again will not help
+    └── UnavailableError  it did not answer, or not properly
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command returns to its shell (design, section 7)."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    BUG = 3
+    INTERRUPTED = 130
+
+
+class AutoscalerError(Exception):
+    """The root: its text says what, where, and the next command, and never holds a secret."""
+
+    exit_code = ExitCode.FAILED
+
+
+class UsageError(AutoscalerError):
+    """The call, a setting or a file is wrong; nothing was done."""
+
+    exit_code = ExitCode.USAGE
+
+
+class StoreError(AutoscalerError):
+    """The database can't be reached, is locked, or belongs to a newer release."""
+
+
+class OutsideError(AutoscalerError):
+    """Render, Slack or the app failed; `may_have_acted` says whether a write may have taken effect all the same."""
+
+    def __init__(self, message: str, *, may_have_acted: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.may_have_acted = may_have_acted
+        self.retry_after = retry_after
+        """Seconds that the other side asked us to wait, if it said so."""
+
+
+class RefusedError(OutsideError):
+    """It answered and refused (bad key, unknown service, payment needed …): a person has to act."""
+
+
+class UnavailableError(OutsideError):
+    """It did not answer, or answered nonsense: look again later."""
