@@ -112,7 +112,9 @@ def _metric(name: str) -> Metric:
 
 def _state(sentence: str, metric: Metric, part: dict[str, str | None]) -> Condition:
     if metric.name not in STATES or part["how"] == "within" or part["function"]:
-        raise ValueError(f"'{sentence}' compares with nothing: write '{metric.name} > …' (only {' and '.join(STATES)} stand alone)")
+        raise ValueError(
+            f"'{sentence}' compares with nothing: write '{metric.name} > …' (only {' and '.join(STATES)} stand alone)"
+        )
     held = parse_duration(part["length"]) if part["length"] else 0
     return Condition(sentence, metric, Op.ABOVE, 0.0, held=held, share=_share(part["share"]))
 
@@ -165,14 +167,20 @@ def _check_form(condition: Condition) -> None:
     metric = condition.metric
     if metric.kind is Kind.COUNTED:
         if not condition.within:
-            raise ValueError(f"{metric.name} is counted: write '{metric.name} {condition.op} {condition.bound:g} within 24h'")
+            raise ValueError(
+                f"{metric.name} is counted: write '{metric.name} {condition.op} {condition.bound:g} within 24h'"
+            )
         if condition.bound != int(condition.bound) or condition.function or condition.share != 1:
             raise ValueError(f"{metric.name} is counted: a whole number, and neither a function nor a share of samples")
         if not condition.op.is_upward:
-            raise ValueError(f"{metric.name} is counted: only > and >= make sense, since none may simply mean none was told")
+            raise ValueError(
+                f"{metric.name} is counted: only > and >= make sense, since none may simply mean none was told"
+            )
     elif condition.within:
         raise ValueError(f"{metric.name} is not counted: write 'for {condition.within // 1000}s', or count a signal")
     if metric.kind is Kind.BUSINESS and (condition.held or condition.function):
         raise ValueError(f"{metric.name} holds until it is replaced: write it without a window or a function")
     if condition.function and metric.kind is Kind.RATIO and condition.function != "mean":
-        raise ValueError(f"{metric.name} is a ratio: only mean(…) can be taken of it; for a percentile use p95_response_time")
+        raise ValueError(
+            f"{metric.name} is a ratio: only mean(…) can be taken of it; for a percentile use p95_response_time"
+        )

@@ -115,7 +115,9 @@ _TABLE = (
         "memory used, of the instance's limit",
         aliases=("memory_usage_percent",),
     ),
-    Metric("cpu_percent", Dimension.SHARE, Kind.GAUGE, "CPU used, of the instance's limit", aliases=("cpu_utilization",)),
+    Metric(
+        "cpu_percent", Dimension.SHARE, Kind.GAUGE, "CPU used, of the instance's limit", aliases=("cpu_utilization",)
+    ),
     Metric("loop_lag", Dimension.TIME, Kind.GAUGE, "delay of the event loop", path="resources.loop_lag_seconds"),
     Metric("db_pool_usage", Dimension.SHARE, Kind.GAUGE, "database connections in use, of the pool"),
     Metric(
@@ -134,7 +136,9 @@ _TABLE = (
     Metric("oom_kills", Dimension.COUNT, Kind.COUNTED, "instances ended for want of memory"),
     Metric("server_failed", Dimension.COUNT, Kind.COUNTED, "instances that failed, for whatever reason"),
     Metric("complaints", Dimension.COUNT, Kind.COUNTED, "customers who complained about performance"),
-    Metric("daily_active_users", Dimension.COUNT, Kind.BUSINESS, "users seen today", path="business.daily_active_users"),
+    Metric(
+        "daily_active_users", Dimension.COUNT, Kind.BUSINESS, "users seen today", path="business.daily_active_users"
+    ),
     Metric(
         "monthly_revenue",
         Dimension.MONEY,
@@ -150,7 +154,9 @@ _TABLE = (
         "revenue a user and month",
         path="business.revenue_per_user",
     ),
-    Metric("api_calls_per_user", Dimension.COUNT, Kind.BUSINESS, "calls a user and day", path="business.api_calls_per_user"),
+    Metric(
+        "api_calls_per_user", Dimension.COUNT, Kind.BUSINESS, "calls a user and day", path="business.api_calls_per_user"
+    ),
     Metric(
         "customer_satisfaction",
         Dimension.COUNT,

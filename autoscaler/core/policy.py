@@ -16,7 +16,9 @@ from autoscaler.core.durations import DAY, HOUR, MINUTE, SECOND, parse_duration
 from autoscaler.core.plans import Plan, find_plan
 
 
-def _from_text(parse: Callable[[str], object], example: str, pattern: str | None = None) -> tuple[BeforeValidator, WithJsonSchema]:
+def _from_text(
+    parse: Callable[[str], object], example: str, pattern: str | None = None
+) -> tuple[BeforeValidator, WithJsonSchema]:
     """The validator and the editor's schema of a scalar that is written as text."""
 
     def read(value: object) -> object:

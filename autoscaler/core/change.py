@@ -1,0 +1,175 @@
+"""One durable scaling action, and what to do next about it.
+
+                       preflight, plan, env, deploy            soak over
+    approved ─────────▶ applying ───────────────────▶ soaking ─────────▶ watching ─────────▶ done
+        │                  │  a person's value met       │                   (24 h)
+        │ refused          ├──────────▶ superseded       │ no answer from the new instance
+        ▼                  │  deploy failed              ▼
+      failed ◀─────────────┴──────▶ applying, walking back ─────────▶ undone
+
+Open (at most one a service) are approved, applying and soaking. Nothing here does I/O: `next_step` looks at the change as it
+was last written down and at the world as it was just observed, and names one step. A crash at any point loses nothing but the
+look that it had: the next one sees what happened.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Which way on the ladder."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class State(StrEnum):
+    """Where a change stands; see the diagram above."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    APPLYING = "applying"
+    SOAKING = "soaking"
+    WATCHING = "watching"
+    DONE = "done"
+    UNDONE = "undone"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it stands in the way of another change of the same service."""
+        return self in OPEN
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing will happen to it any more."""
+        return self not in OPEN and self not in {State.PROPOSED, State.WATCHING}
+
+
+OPEN = frozenset({State.APPROVED, State.APPLYING, State.SOAKING})
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A tier as the change needs it: frozen at its creation, so that an edit of the policy moves no open change."""
+
+    tier: str
+    plan: str
+    instances: int
+    env: Mapping[str, str]
+    monthly: float
+    """USD a month, all instances."""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What preflight saw: what a walk back restores."""
+
+    plan: str
+    env: Mapping[str, str | None]
+    """Our keys; None was not set."""
+    live_deploy: str | None
+    commit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call that asked for a deploy. It is the one call that is not idempotent, so what was newest before it is kept."""
+
+    asked_at: int
+    newest_before: str | None
+    deploy: str | None = None
+    """Its id, once seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Times in ms UTC."""
+
+    id: str
+    service_id: str
+    service: str
+    """The service's name, for people."""
+    origin: Rung
+    target: Rung
+    direction: Direction
+    reason: str
+    """One sentence with its numbers."""
+    created_at: int
+    due_at: int
+    """When to look at it again."""
+    emergency: bool = False
+    requested_by: str = "policy"
+    policy_digest: str = ""
+    spent: tuple[str, ...] = ()
+    """Counted signals among its causes."""
+    soak: int = 0
+    watch: int = 0
+    state: State = State.APPROVED
+    before: Before | None = None
+    written: tuple[str, ...] = ()
+    """Writes that Render confirmed, in this walk: `plan`, `instances`, `env:KEY`."""
+    attempts: tuple[Attempt, ...] = ()
+    walking_back: str | None = None
+    """Why it is being undone, or None on the way forward."""
+    live_at: int | None = None
+    ended_at: int | None = None
+    outcome: str = ""
+    """One sentence, once it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One step: written down before it is done, and again with what came of it. (`change_id`, `number`) is its key."""
+
+    change_id: str
+    number: int
+    at: int
+    step: str
+    """Such as `set plan standard`, `set MAX_CONCURRENT`, `ask for a deploy`."""
+    outcome: str | None = None
+    ended_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeploySeen:
+    """One of the service's deploys, as Render lists it."""
+
+    id: str
+    status: str
+    trigger: str
+    created_at: int
+    commit: str | None = None
+    finished_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppSeen:
+    """The app's own last good report."""
+
+    at: int
+    instance: str | None = None
+    started_at: int | None = None
+    plan: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Render and the app, as observed at `at`. `plan` and `env` are the *configured* ones; only deploys make them run."""
+
+    at: int
+    plan: str
+    instances: int
+    env: Mapping[str, str]
+    """Only the keys that the policy owns."""
+    deploys: tuple[DeploySeen, ...]
+    """Newest first."""
+    suspended: bool = False
+    has_disk: bool = False
+    render_autoscaling: bool = False
+    app: AppSeen | None = None

@@ -1,0 +1,253 @@
+"""What the engine needs of the outside, and no more. One adapter each; tests hand in values or small servers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from autoscaler.core.change import Change, DeploySeen, JournalEntry, State
+from autoscaler.core.guards import Verdict
+from autoscaler.core.observations import Missed, Observation, TierChanged
+from autoscaler.core.policy import Health
+from autoscaler.report.messages import Message
+
+
+class Clock(Protocol):
+    """Both clocks; tests turn them by hand."""
+
+    def now(self) -> int:
+        """Wall clock, ms UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+
+class HealthPort(Protocol):
+    """The app's scaling health endpoint."""
+
+    async def fetch(self, health: Health) -> "Report | Missed":
+        """One poll. Never raises for what an endpoint may do: that is a Missed with its reason."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One answer of the endpoint: JSON, as it came."""
+
+    at: int
+    """When we asked, ms UTC."""
+    took: float
+    """Seconds until the whole body was there."""
+    body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSeen:
+    """One service as Render configures it."""
+
+    id: str
+    name: str
+    plan: str
+    instances: int
+    suspended: bool
+    has_disk: bool
+    render_autoscaling: bool
+    updated_at: int
+    owner_id: str = ""
+
+
+class RenderPort(Protocol):
+    """Render. Raises errors.RefusedError and errors.UnavailableError only."""
+
+    async def find_service(self, *, id: str | None, name: str | None) -> ServiceSeen:  # noqa: A002 - Render's word
+        """By id, or by a name that exactly one service has. Raises RefusedError when there is none, or more than one."""
+        ...
+
+    async def env(self, service_id: str, names: Sequence[str]) -> Mapping[str, str]:
+        """The values of these variables; those not set are absent."""
+        ...
+
+    async def deploys(self, service_id: str, limit: int = 20) -> tuple[DeploySeen, ...]:
+        """Newest first."""
+        ...
+
+    async def set_plan(self, service_id: str, plan: str) -> None:
+        """Recorded at once; runs after the next deploy."""
+        ...
+
+    async def set_env(self, service_id: str, name: str, value: str) -> None:
+        """One variable; the others stay as they are."""
+        ...
+
+    async def set_instances(self, service_id: str, count: int) -> None:
+        """Takes effect without a deploy."""
+        ...
+
+    async def deploy(self, service_id: str) -> str | None:
+        """Ask for one `deploy_only` deploy; its id, or None when Render queued it without telling."""
+        ...
+
+
+class EventKind(StrEnum):
+    """What happened that people are told."""
+
+    CHANGE_STARTED = "change_started"
+    CHANGE_PROGRESS = "change_progress"
+    CHANGE_LIVE = "change_live"
+    CHANGE_ENDED = "change_ended"
+    HELD = "held"
+    """Something is asked for, and only a person can let it go on."""
+    ALERT = "alert"
+    NOTICE = "notice"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing to tell. Its row is written in the transaction of what it tells of; `id` is its key, so that a retry is no second one."""
+
+    id: str
+    at: int
+    kind: EventKind
+    service_id: str
+    message: Message
+    channel: str | None
+    """Slack channel of the policy, or None for the default."""
+    thread: str | None = None
+    """Messages of one thread belong together: a change's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An event on its way."""
+
+    event: Event
+    attempts: int
+    parent: str | None
+    """The reference of the thread's first message (Slack: channel and ts), once it was delivered."""
+
+
+class Notifier(Protocol):
+    """Where messages go."""
+
+    async def deliver(self, delivery: Delivery) -> str | None:
+        """Post it; its reference, which later messages of the thread get as `parent`.
+
+        Raises errors.UnavailableError (try later, `retry_after` honoured) or errors.RefusedError (never will).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PassRecord:
+    """What one pass over one service leaves behind, in one transaction."""
+
+    service_id: str
+    observations: tuple[Observation, ...]
+    verdict: Verdict | None = None
+    """The one in force; its row is new when its key differs from the last one's, else updated in place."""
+    change: Change | None = None
+    """A change that begins now."""
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A worker's sign of life."""
+
+    worker: str
+    started_at: int
+    at: int
+    services: int
+    dry_run: bool
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+class ChangeOpenError(Exception):
+    """Another change of that service is open: the partial unique index refused a second."""
+
+
+class Store(Protocol):
+    """The one place where facts live. Every method is one transaction; raises errors.StoreError only (and ChangeOpenError)."""
+
+    async def migrate(self) -> None:
+        """Bring the schema up to date. Raises StoreError when it is newer than this release."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the database; a commit under way is waited for."""
+        ...
+
+    async def record(self, record: PassRecord) -> None:
+        """All of it or nothing. Raises ChangeOpenError when `change` would be a second open one."""
+        ...
+
+    async def observations(self, service_id: str, since: int) -> list[Observation]:
+        """In arrival order, from `since` on."""
+        ...
+
+    async def tier_changes(self, service_id: str) -> list[TierChanged]:
+        """All that were ever seen, oldest first: the plan's tenancy."""
+        ...
+
+    async def save_change(
+        self,
+        change: Change,
+        *,
+        journal: Sequence[JournalEntry] = (),
+        events: Sequence[Event] = (),
+        observations: Sequence[Observation] = (),
+    ) -> None:
+        """Write the change as it now is, with its steps (by key, written anew) and what is to be told."""
+        ...
+
+    async def change(self, change_id: str) -> Change | None:
+        """As last saved."""
+        ...
+
+    async def changes(
+        self, service_id: str | None = None, *, states: Sequence[State] | None = None, limit: int = 100
+    ) -> list[Change]:
+        """Newest first."""
+        ...
+
+    async def due_changes(self, now: int) -> list[Change]:
+        """Not final, not proposed, and due; the longest due first."""
+        ...
+
+    async def journal(self, change_id: str) -> list[JournalEntry]:
+        """In order."""
+        ...
+
+    async def verdicts(self, service_id: str | None = None, *, limit: int = 100) -> list[Verdict]:
+        """Newest first."""
+        ...
+
+    async def last_verdicts(self) -> list[Verdict]:
+        """The one in force of every service, by service name."""
+        ...
+
+    async def undelivered(self, now: int, limit: int = 50) -> list[Delivery]:
+        """Due events, oldest first; of one thread only the first, so that order holds."""
+        ...
+
+    async def delivered(self, event_id: str, at: int, reference: str | None) -> None:
+        """Its first message gives a thread its reference."""
+        ...
+
+    async def not_delivered(self, event_id: str, retry_at: int | None, error: str) -> None:
+        """Try again at `retry_at`; never again when it is None (kept, with the error)."""
+        ...
+
+    async def beat(self, heartbeat: Heartbeat) -> None:
+        """One row a worker, written anew."""
+        ...
+
+    async def heartbeats(self) -> list[Heartbeat]:
+        """Latest first."""
+        ...
+
+    async def prune(self, before: int) -> int:
+        """Delete readings and misses older than `before`, delivered events too; how many rows went."""
+        ...
