@@ -1,0 +1,56 @@
+"""Lets so many requests in at once, keeps a bounded number waiting in order of arrival, and turns the rest away."""
+
+import asyncio
+import sys
+from collections import deque
+from contextlib import suppress
+
+
+class Gate:
+    """Admission to the app.
+
+    Args:
+        limit: requests that may run at once; 0 lets everything in.
+        max_waiting: requests that may wait for their turn; beyond that they are turned away.
+    """
+
+    __slots__ = ("_max_waiting", "_turns", "limit", "running")
+
+    def __init__(self, limit: int, max_waiting: int) -> None:
+        self.limit = limit or sys.maxsize
+        self.running = 0
+        self._max_waiting = max_waiting
+        self._turns: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._turns)
+
+    async def enter(self) -> bool:
+        """Wait for a place; False when the queue is full. A place once had must be given back by `leave`."""
+        if self.running < self.limit:
+            self.running += 1
+            return True
+        if len(self._turns) >= self._max_waiting:
+            return False
+        turn = asyncio.get_running_loop().create_future()
+        self._turns.append(turn)
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():  # the place came in the moment of giving up
+                self.leave()
+            with suppress(ValueError):
+                self._turns.remove(turn)
+            raise
+        return True
+
+    def leave(self) -> None:
+        """Give the place to whoever waited longest, else free it."""
+        while self._turns:
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self.running -= 1
