@@ -1,7 +1,12 @@
-"""fold(policy, state, observation) and decide(policy, state, now): what the evidence asks for."""
+"""decide(state, now): what the evidence asks for, before any guard."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from autoscaler.core.conditions import Condition
+from autoscaler.core.fit import Misfit, history_note
+from autoscaler.core.policy import AtLeast, Policy, Rules, Tier
+from autoscaler.core.state import Key, State, down_key, up_key
 
 
 class Ask(StrEnum):
@@ -49,12 +54,145 @@ class Decision:
     tier: str | None
     ask: Ask
     target: str | None
-    """The tier asked for; None on hold."""
+    """The tier asked for; None on hold, and at the end of the ladder."""
     emergency: bool
-    reasons: tuple[str, ...]
-    """The conditions that hold and ask for it, with their values."""
-    spent: tuple[str, ...]
-    """Counted signals among them."""
+    reasons: tuple[Progress, ...]
+    """The conditions that hold and ask for it."""
     progress: tuple[Progress, ...]
+    """Every condition that matters on this rung."""
     alerts: tuple[str, ...] = ()
     """Names of the alerts that hold."""
+    floor: str | None = None
+    """The rung that an alert or a schedule asks for at least."""
+    against: tuple[str, ...] = ()
+    """Of a down: rules of the lower tier, and emergency rules, that hold on this very evidence."""
+    misfits: tuple[Misfit, ...] = ()
+    """Of a down: what would not fit the smaller tier."""
+    fit_note: str = ""
+    """Of a down: how short the history is that the fit rests on."""
+    deploy_loop: bool = False
+
+
+def decide(state: State, now: int) -> Decision:
+    """What the evidence asks for at `now`. Up = any, down = all, up beats down, one rung at a time (design, Deciding 7)."""
+    policy = state.policy
+    alerts = tuple(_progress(state, alert.when, Role.ALERT, up_key(alert.when), now) for alert in policy.alerts)
+    tier = policy.tier(state.tier) if state.tier else None
+    if tier is None:
+        return Decision(now, state.tier, Ask.HOLD, None, emergency=False, reasons=(), progress=alerts)
+    emergency = _upward(state, policy.emergency, Role.EMERGENCY, now)
+    up = _upward(state, policy.up_rules(tier), Role.UP, now)
+    down = _downward(state, tier, now)
+    floor, floor_reasons = _floor(policy, alerts, now)
+    base = Decision(
+        now,
+        tier.name,
+        Ask.HOLD,
+        None,
+        emergency=False,
+        reasons=(),
+        progress=(*emergency, *up, *down, *alerts),
+        alerts=tuple(alert.name for alert, progress in zip(policy.alerts, alerts, strict=True) if progress.holds),
+        floor=floor,
+        deploy_loop=state.is_deploy_loop(now),
+    )
+    if reasons := _satisfied(policy.emergency, emergency):
+        return _up(
+            base, policy, tier, reasons, target=policy.emergency.to if policy.emergency else None, emergency=True
+        )
+    if reasons := _satisfied(policy.up_rules(tier), up):
+        return _up(base, policy, tier, reasons)
+    if floor and policy.rank(floor) > policy.rank(tier.name):
+        return _up(base, policy, tier, floor_reasons)
+    if reasons := _satisfied(policy.down_rules(tier), down):
+        return _down(base, state, tier, reasons)
+    return base
+
+
+def _up(
+    base: Decision,
+    policy: Policy,
+    tier: Tier,
+    reasons: tuple[Progress, ...],
+    *,
+    target: str | None = None,
+    emergency: bool = False,
+) -> Decision:
+    if target is None or policy.rank(target) <= policy.rank(tier.name):
+        above = policy.neighbour(tier.name, 1)
+        target = above.name if above else None
+    return replace(base, ask=Ask.UP, target=target, emergency=emergency, reasons=reasons)
+
+
+def _down(base: Decision, state: State, tier: Tier, reasons: tuple[Progress, ...]) -> Decision:
+    policy, now = state.policy, base.at
+    lower = policy.neighbour(tier.name, -1)
+    if lower is None:
+        return replace(base, ask=Ask.DOWN, reasons=reasons)
+    building = (
+        *_upward(state, policy.up_rules(lower), Role.UP, now),
+        *_upward(state, policy.emergency, Role.EMERGENCY, now),
+    )
+    return replace(
+        base,
+        ask=Ask.DOWN,
+        target=lower.name,
+        reasons=reasons,
+        against=tuple(progress.condition for progress in building if progress.holds),
+        misfits=state.peaks.misfits(lower, policy.guards.headroom),
+        fit_note=history_note(state.peaks.since, now, policy.evidence.fit_window),
+    )
+
+
+def _floor(policy: Policy, alerts: tuple[Progress, ...], now: int) -> tuple[str | None, tuple[Progress, ...]]:
+    """The highest rung that an alert or a schedule asks for at least, and what asks for it."""
+    asked = [
+        (alert.do.at_least, progress)
+        for alert, progress in zip(policy.alerts, alerts, strict=True)
+        if progress.holds and isinstance(alert.do, AtLeast)
+    ]
+    asked += [
+        (schedule.at_least, Progress(f"schedule {schedule.during.text}", Role.ALERT, "time", True, None, 1.0, 1.0))  # noqa: FBT003 - a Progress is written out positionally
+        for schedule in policy.schedules
+        if schedule.during.contains(now)
+    ]
+    if not asked:
+        return None, ()
+    highest = max((name for name, _ in asked), key=policy.rank)
+    return highest, tuple(progress for name, progress in asked if name == highest)
+
+
+def _satisfied(rules: Rules | None, progress: tuple[Progress, ...]) -> tuple[Progress, ...]:
+    """The conditions that hold, when they are enough: any of `any`, all of `all`."""
+    holding = tuple(one for one in progress if one.holds)
+    if rules is None or (rules.all is not None and len(holding) < len(progress)):
+        return ()
+    return holding
+
+
+def _upward(state: State, rules: Rules | None, role: Role, now: int) -> tuple[Progress, ...]:
+    conditions = rules.conditions if rules else ()
+    return tuple(_progress(state, condition, role, up_key(condition), now) for condition in conditions)
+
+
+def _downward(state: State, tier: Tier, now: int) -> tuple[Progress, ...]:
+    rules = state.policy.down_rules(tier)
+    conditions = rules.conditions if rules and state.policy.neighbour(tier.name, -1) else ()
+    return tuple(
+        _progress(state, condition, Role.DOWN, down_key(condition, state.policy, tier), now) for condition in conditions
+    )
+
+
+def _progress(state: State, condition: Condition, role: Role, key: Key, now: int) -> Progress:
+    standing = state.standing(key, now)
+    return Progress(
+        condition.text,
+        role,
+        condition.metric.name,
+        standing.holds,
+        standing.value,
+        standing.held,
+        standing.covered,
+        standing.lacking,
+        standing.not_before,
+    )

@@ -79,9 +79,9 @@ _TABLE = (
         over="response_seconds",
         under="requests",
     ),
-    Metric("p50_response_time", Dimension.TIME, Kind.GAUGE, "median response time", path="windows.{window}.p50"),
-    Metric("p95_response_time", Dimension.TIME, Kind.GAUGE, "95th percentile", path="windows.{window}.p95"),
-    Metric("p99_response_time", Dimension.TIME, Kind.GAUGE, "99th percentile", path="windows.{window}.p99"),
+    Metric("p50_response_time", Dimension.TIME, Kind.GAUGE, "median response time", path='windows."{window}".p50'),
+    Metric("p95_response_time", Dimension.TIME, Kind.GAUGE, "95th percentile", path='windows."{window}".p95'),
+    Metric("p99_response_time", Dimension.TIME, Kind.GAUGE, "99th percentile", path='windows."{window}".p99'),
     Metric(
         "error_rate",
         Dimension.SHARE,
@@ -97,7 +97,7 @@ _TABLE = (
         Dimension.COUNT,
         Kind.GAUGE,
         "most requests in flight at once since the last poll",
-        path="concurrency.peak.{window} || current_metrics.concurrent_requests",
+        path='concurrency.peak."{window}" || current_metrics.concurrent_requests',
         aliases=("peak_concurrent", "concurrent_users"),
     ),
     Metric(
