@@ -1,9 +1,13 @@
-"""judge(): a decision and the facts become a verdict. Every "no" has a name."""
+"""judge(): a decision and the facts become a verdict. All guards are judged, not only the first; every "no" has a name."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from autoscaler.core.evaluate import Ask, Progress
+from autoscaler.core.durations import DAY
+from autoscaler.core.evaluate import Ask, Decision, Progress
+from autoscaler.core.facts import Facts
+from autoscaler.core.policy import Mode, Policy, Tier
 
 
 class Why(StrEnum):
@@ -31,6 +35,27 @@ class Why(StrEnum):
     MODE_ASK = "mode_ask"
     MODE_OBSERVE = "mode_observe"
 
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether nothing but a person can lift it."""
+        return self in _FOR_PEOPLE
+
+
+_FOR_PEOPLE = frozenset(
+    {Why.OFF_LADDER, Why.AT_TOP, Why.BUDGET, Why.DISK_DOWNTIME, Why.APPROVAL_REQUIRED, Why.MODE_ASK, Why.MODE_OBSERVE}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """One guard that blocks."""
+
+    why: Why
+    until: int | None = None
+    """When it lifts by itself, ms UTC; None where only a person or the load can tell."""
+    detail: str = ""
+    """Its numbers, in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -44,12 +69,10 @@ class Verdict:
     target: str | None
     emergency: bool
     why: Why
-    blockers: tuple[Why, ...]
+    blockers: tuple[Blocker, ...]
     not_before: int | None
-    """The earliest time at which it could act, as far as the guards know; None where only a person or the load can tell."""
-    sentence: str
-    """The whole verdict in one sentence, with its numbers."""
-    reasons: tuple[str, ...]
+    """The earliest time at which it could act: the latest of its blockers. None when one of them has no time."""
+    reasons: tuple[Progress, ...]
     spent: tuple[str, ...]
     progress: tuple[Progress, ...]
     alerts: tuple[str, ...]
@@ -57,7 +80,7 @@ class Verdict:
     monthly_then: float | None
     """What the target would cost; None when nothing is asked for."""
     since: int
-    """When this verdict (ask, why, blockers, tier) first stood."""
+    """When this verdict (see `key`) first stood."""
 
     @property
     def goes(self) -> bool:
@@ -67,4 +90,122 @@ class Verdict:
     @property
     def key(self) -> tuple[object, ...]:
         """What makes it another verdict rather than the same one again (design, Deciding 13)."""
-        return (self.ask, self.why, self.blockers, self.tier, self.target, self.emergency)
+        blockers = tuple(blocker.why for blocker in self.blockers)
+        return (self.ask, self.why, blockers, self.tier, self.target, self.emergency)
+
+
+def judge(policy: Policy, decision: Decision, facts: Facts) -> Verdict:
+    """What may be done about a decision. With no ask there is nothing to block: `steady`, or why nothing could be asked."""
+    tier = policy.tier(decision.tier) if decision.tier else None
+    target = policy.tier(decision.target) if decision.target else None
+    blockers: tuple[Blocker, ...]
+    if not facts.tier_known:
+        blockers = (Blocker(Why.TIER_UNKNOWN),)
+    elif tier is None:
+        blockers = (Blocker(Why.OFF_LADDER),)
+    elif decision.ask is Ask.HOLD:
+        blockers = ()
+    else:
+        order = list(Why)
+        blockers = tuple(
+            sorted(_blockers(policy, decision, facts, target), key=lambda blocker: order.index(blocker.why))
+        )
+    times = [blocker.until for blocker in blockers]
+    calm = Why.STEADY if decision.ask is Ask.HOLD else Why.GO
+    return Verdict(
+        at=decision.at,
+        service_id=facts.service_id,
+        service=facts.service,
+        tier=decision.tier,
+        ask=decision.ask,
+        target=decision.target,
+        emergency=decision.emergency,
+        why=blockers[0].why if blockers else calm,
+        blockers=blockers,
+        not_before=max((time for time in times if time is not None), default=None) if None not in times else None,
+        reasons=decision.reasons,
+        spent=tuple(sorted({reason.metric for reason in decision.reasons if reason.condition.find(" within ") > 0})),
+        progress=decision.progress,
+        alerts=decision.alerts,
+        monthly_now=tier.monthly if tier else None,
+        monthly_then=target.monthly if target else None,
+        since=decision.at,
+    )
+
+
+def _blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier | None) -> Iterator[Blocker]:
+    up = decision.ask is Ask.UP
+    if facts.suspended:
+        yield Blocker(Why.SUSPENDED)
+    if facts.open_change:
+        yield Blocker(Why.CHANGE_OPEN, detail=facts.open_change)
+    if target is None:
+        yield Blocker(Why.AT_TOP if up else Why.AT_BOTTOM)
+        return
+    if not up:
+        yield from _down_blockers(policy, decision, target)
+    if not decision.emergency:
+        yield from _pace(policy, decision, facts)
+    yield from _hours(policy, decision)
+    if up:
+        yield from _budget(policy, decision, facts, target)
+    yield from _consent(policy, decision, facts)
+
+
+def _down_blockers(policy: Policy, decision: Decision, target: Tier) -> Iterator[Blocker]:
+    if decision.against:
+        yield Blocker(Why.LOWER_TIER_WOULD_GO_UP, detail=", ".join(decision.against))
+    if decision.floor and policy.rank(decision.floor) > policy.rank(target.name):
+        yield Blocker(Why.FLOOR, detail=decision.floor)
+    for misfit in decision.misfits:
+        yield Blocker(
+            Why.DOES_NOT_FIT, detail=f"{misfit.metric.name} peaked at {misfit.peak:.3g}, {misfit.allowed:.3g} would do"
+        )
+
+
+def _pace(policy: Policy, decision: Decision, facts: Facts) -> Iterator[Blocker]:
+    """What keeps changes apart; an emergency passes all of it."""
+    guards, now = policy.guards, decision.at
+    up = decision.ask is Ask.UP
+    if decision.deploy_loop:
+        yield Blocker(Why.DEPLOY_LOOP)
+    if facts.last_change_ended is not None:
+        until = facts.last_change_ended + (guards.cooldown.up if up else guards.cooldown.down)
+        if now < until:
+            yield Blocker(Why.COOLDOWN, until)
+    recent = sorted(at for at in facts.changes_today if now - at < DAY)
+    allowed = guards.max_changes if up else guards.max_changes - 1  # the day's last change is kept for an up
+    if len(recent) >= max(allowed, 0):
+        free_again = recent[len(recent) - allowed] + DAY if allowed > 0 else None
+        yield Blocker(Why.MAX_CHANGES, free_again, f"{len(recent)} of {guards.max_changes} changes in 24h")
+
+
+def _hours(policy: Policy, decision: Decision) -> Iterator[Blocker]:
+    hours = policy.guards.not_during.scale_up if decision.ask is Ask.UP else policy.guards.not_during.scale_down
+    if hours is not None and not decision.emergency and hours.contains(decision.at):
+        yield Blocker(Why.NOT_DURING, hours.next_end(decision.at), hours.text)
+
+
+def _budget(policy: Policy, decision: Decision, facts: Facts, target: Tier) -> Iterator[Blocker]:
+    budget = policy.guards.budget
+    if budget is None or (decision.emergency and budget.emergency == "pass"):
+        return
+    month = facts.spend.with_target(target.monthly)
+    if month > budget.monthly:
+        about = "about " if facts.spend.estimated else ""
+        yield Blocker(Why.BUDGET, detail=f"the month would come to {about}${month:.2f} of ${budget.monthly:.2f}")
+
+
+def _consent(policy: Policy, decision: Decision, facts: Facts) -> Iterator[Blocker]:
+    if facts.has_disk and not decision.emergency:
+        yield Blocker(Why.DISK_DOWNTIME)
+    approval = policy.approval
+    needed = approval.scale_up if decision.ask is Ask.UP else approval.scale_down
+    if (approval.emergency if decision.emergency else needed) == "required":
+        yield Blocker(Why.APPROVAL_REQUIRED)
+    elif decision.ask is Ask.DOWN and decision.fit_note and policy.mode is Mode.ACT:
+        yield Blocker(Why.APPROVAL_REQUIRED, detail=decision.fit_note)  # a fit that rests on little history is asked
+    if policy.mode is Mode.ASK:
+        yield Blocker(Why.MODE_ASK)
+    if policy.mode is Mode.OBSERVE:
+        yield Blocker(Why.MODE_OBSERVE)

@@ -1,0 +1,24 @@
+"""What guards may know, beside the evidence: gathered by the engine, judged by `core.guards`."""
+
+from dataclasses import dataclass
+
+from autoscaler.core.money import Spend
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Times in ms UTC."""
+
+    service_id: str
+    service: str
+    spend: Spend
+    tier_known: bool = True
+    """Whether Render has been looked at; until then nobody knows the rung."""
+    suspended: bool = False
+    has_disk: bool = False
+    open_change: str | None = None
+    """The id of the change that is under way."""
+    last_change_ended: int | None = None
+    """When the last change, either way, came to its end; failed ones count."""
+    changes_today: tuple[int, ...] = ()
+    """When the ordinary changes of the last 24 hours began."""

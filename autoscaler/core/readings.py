@@ -1,0 +1,205 @@
+"""A raw report becomes an observation: a Reading, or a Missed with its reason. Nothing that an endpoint says is trusted unseen.
+
+Reports are those of `app_core`; the seed's own endpoint, which gives fewer keys, is read as well.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import jmespath
+
+from autoscaler.core.durations import MINUTE, SECOND
+from autoscaler.core.metrics import METRICS
+from autoscaler.core.observations import Miss, Missed, Reading
+
+_COUNTERS = {
+    "requests": "counters.requests_total || current_metrics.request_count",
+    "errors": "counters.errors_total || current_metrics.error_count",
+    "response_seconds": "counters.response_seconds_total",
+    "cpu_seconds": "counters.cpu_seconds_total",
+    "cache_hits": "cache.hits_total",
+    "cache_lookups": "cache.lookups_total",
+}
+"""Monotonic since the process began, by the name that metrics use -> where a report has it."""
+_WINDOWS = {"10s": 10 * SECOND, "1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE}
+"""Sliding windows of a report, shortest first."""
+_PERCENTILES = {"p50_response_time": 0.5, "p95_response_time": 0.95, "p99_response_time": 0.99}
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """What the last good report said of itself: what increases are counted from."""
+
+    at: int
+    timestamp: int
+    instance: str | None
+    started_at: int | None
+    counters: Mapping[str, float] = field(default_factory=dict)
+
+
+class BadReportError(ValueError):
+    """A value of a report that can't be; its text says which."""
+
+
+def read(
+    body: Mapping[str, object], at: int, previous: Previous | None, every: int
+) -> tuple[Reading | Missed, Previous | None]:
+    """One report, taken at `at` (ms UTC), with what the next one is to be compared with.
+
+    A report that stands still, or holds a value that can't be (negative, NaN, a word for a number), is a miss; `previous`
+    then stays as it was.
+    """
+    try:
+        timestamp = _timestamp(body)
+        if previous is not None and timestamp == previous.timestamp:
+            return Missed(at, Miss.FROZEN, "the report's own timestamp stands still"), previous
+        now = Previous(
+            at, timestamp, _text(body, "instance.id"), _time(body, "instance.started_at"), dict(_counters(body))
+        )
+        return _reading(body, now, previous, every), now
+    except BadReportError as problem:
+        return Missed(at, Miss.MISCONFIGURED, str(problem)), previous
+
+
+def _timestamp(body: Mapping[str, object]) -> int:
+    """When the report says it was made; also the check that it is a report at all."""
+    for key in ("timestamp", "current_metrics"):
+        if key not in body:
+            raise BadReportError(f"it has no '{key}': is this the scaling health endpoint?")
+    if not isinstance(body["current_metrics"], dict):
+        raise BadReportError("its 'current_metrics' is no object")
+    timestamp = _time(body, "timestamp")
+    if timestamp is None:
+        raise BadReportError("its 'timestamp' is null")
+    return timestamp
+
+
+def _reading(body: Mapping[str, object], now: Previous, previous: Previous | None, every: int) -> Reading:
+    increases = increase(now, previous, longest=max(5 * every, 5 * MINUTE))
+    in_flight = (_number(body, "concurrency.running") or 0) + (_number(body, "concurrency.queued") or 0)
+    if (
+        _find(body, "concurrency") is None
+    ):  # the seed's endpoint; it counts its own poll, which is in flight while it answers
+        in_flight = max(0.0, (_number(body, "current_metrics.concurrent_requests") or 0) - 1)
+    quiet = increases.get("requests") == 0
+    stalled = quiet and in_flight > 0
+    gauges = dict(_gauges(body, every))
+    gauges |= {"stalled": float(stalled), "unreachable": 0.0}
+    limit = _number(body, "resources.cpu_limit_cores")
+    if limit and increases.get("seconds") and "cpu_seconds" in increases:
+        gauges["cpu_percent"] = increases["cpu_seconds"] / increases["seconds"] / limit * 100
+    return Reading(
+        at=now.at,
+        gauges=gauges,
+        increases=increases,
+        instance=now.instance,
+        started_at=now.started_at,
+        idle=quiet and in_flight == 0,
+        stalled=stalled,
+        plan=_text(body, "instance.plan_guess"),
+        settings=_settings(body),
+    )
+
+
+def increase(now: Previous, previous: Previous | None, *, longest: int) -> dict[str, float]:
+    """What each counter rose by, and `seconds`, the time between: as Prometheus' `increase()`, a counter that fell began anew.
+
+    Empty without a previous report, or when that is more than `longest` ms old: nobody knows when in between it rose.
+    """
+    if previous is None or not 0 < now.at - previous.at <= longest:
+        return {}
+    restarted = (now.instance, now.started_at) != (previous.instance, previous.started_at)
+    risen = {"seconds": (now.at - previous.at) / 1000}
+    for name, value in now.counters.items():
+        before = previous.counters.get(name)
+        if before is not None:
+            risen[name] = value if restarted or value < before else value - before
+    return risen
+
+
+def _counters(body: Mapping[str, object]) -> Iterator[tuple[str, float]]:
+    for name, path in _COUNTERS.items():
+        value = _number(body, path)
+        if value is not None:
+            yield name, value
+
+
+def _gauges(body: Mapping[str, object], every: int) -> Iterator[tuple[str, float]]:
+    window = next((name for name, length in _WINDOWS.items() if length >= every), "15m")
+    requests = _number(body, f'windows."{window}".requests') or 0
+    for metric in METRICS.values():
+        if metric.path is None or (metric.over in _COUNTERS and _number(body, _COUNTERS[metric.over]) is not None):
+            continue  # a ratio is pooled from its counters; an average is taken as a gauge only where there are none
+        share = _PERCENTILES.get(metric.name)
+        if share is not None and requests < 10 / (1 - share):
+            continue  # a percentile of a handful of requests is one request's luck
+        value = _number(body, metric.path.replace("{window}", window))
+        if value is not None:
+            yield metric.name, value * metric.scale
+    yield from _derived(body)
+
+
+def _derived(body: Mapping[str, object]) -> Iterator[tuple[str, float]]:
+    used = _number(body, "resources.memory_used_bytes")
+    if used is None and (megabytes := _number(body, "current_metrics.memory_usage_mb")) is not None:
+        used = megabytes * 1024**2
+        yield "memory_usage", used
+    limit = _number(body, "resources.memory_limit_bytes")
+    if used is not None and limit:
+        yield "memory_percent", used / limit * 100
+    size = _number(body, "pools.database.size")
+    in_use = _number(body, "pools.database.in_use")
+    if size and in_use is not None:
+        yield "db_pool_usage", in_use / size * 100
+
+
+def _settings(body: Mapping[str, object]) -> dict[str, str]:
+    settings = _find(body, "instance.settings")
+    if not isinstance(settings, dict):
+        return {}
+    return {str(name): _plain(value) for name, value in settings.items() if isinstance(value, str | int | float)}
+
+
+def _plain(value: object) -> str:
+    """A number as an env variable would spell it: 5.0 and 5 are one value."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@cache
+def _compiled(path: str) -> Any:
+    return jmespath.compile(path)
+
+
+def _find(body: Mapping[str, object], path: str) -> object:
+    return _compiled(path).search(body)
+
+
+def _number(body: Mapping[str, object], path: str) -> float | None:
+    value = _find(body, path)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise BadReportError(f"{path.partition(' ')[0]} is {str(value)[:40]!r}, which is no count or measure")
+    return float(value)
+
+
+def _text(body: Mapping[str, object], path: str) -> str | None:
+    value = _find(body, path)
+    return str(value)[:200] if isinstance(value, str | int) else None
+
+
+def _time(body: Mapping[str, object], path: str) -> int | None:
+    value = _find(body, path)
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise BadReportError(f"{path} is {str(value)[:40]!r}, which is no ISO 8601 time") from None
+    if moment.tzinfo is None:
+        raise BadReportError(f"{path} is {str(value)[:40]!r}, which has no time zone")
+    return round(moment.timestamp() * 1000)
