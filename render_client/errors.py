@@ -16,9 +16,10 @@ class RenderError(Exception):
         request_id: Render's name for the request, which its support asks for, or empty.
         request_may_have_acted: True when a write, in this try or in one before it, may have reached Render
             without a confirmation: look at what is there now before doing it again.
+        retry_after: seconds after which Render wants to be asked again, or None when it did not say.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one argument an attribute, all by name
         self,
         summary: str,
         *,
@@ -28,6 +29,7 @@ class RenderError(Exception):
         message: str = "",
         request_id: str = "",
         request_may_have_acted: bool = False,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(summary)
         self.method = method
@@ -36,6 +38,7 @@ class RenderError(Exception):
         self.message = message
         self.request_id = request_id
         self.request_may_have_acted = request_may_have_acted
+        self.retry_after = retry_after
 
 
 class BadKeyError(RenderError):
@@ -63,15 +66,10 @@ class PaymentNeededError(RenderError):
 
 
 class RateLimitedError(RenderError):
-    """Render accepts no more calls of this kind for now (429), or would surely refuse one, which was not sent.
+    """Render accepts no more calls of this kind until ``retry_after`` seconds have passed.
 
-    Attributes:
-        retry_after: seconds until the call may be made again, or None when Render did not say.
+    ``status`` is 429, or None when the call was not even sent because Render would surely have refused it.
     """
-
-    def __init__(self, summary: str, *, retry_after: float | None = None, **where: object) -> None:
-        super().__init__(summary, **where)  # type: ignore[arg-type]  # the base class names them
-        self.retry_after = retry_after
 
 
 class RefusedInputError(RenderError):
