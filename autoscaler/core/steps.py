@@ -116,8 +116,6 @@ def refused(change: Change, words: str, now: int) -> Become:
 
 def walk_back(change: Change, cause: str, now: int) -> Become:
     """Turn round: what preflight saw is restored, in the order of the way back."""
-    if not change.written and not change.attempts:
-        return _end(change, State.FAILED, f"{cause}; nothing was changed", now)
     back = replace(change, state=State.APPLYING, walking_back=cause, written=(), attempts=(), due_at=now)
     return Become(back, f"{_capital(cause)}. Going back to {change.origin.tier} ({change.origin.plan}).")
 
@@ -211,13 +209,23 @@ def _foreign(change: Change, world: World) -> str | None:
 
 
 def _writes(change: Change, goal: Rung, world: World) -> Iterator[Write]:
-    """What still differs, in the safe order: a tier's values run only on its plan or a larger one (design, section 5)."""
+    """What still differs, in the safe order: a tier's values run only on its plan or a larger one (design, section 5).
+
+    On the way back only what still holds our value is restored; anything else is a person's by now.
+    """
     if world.instances > goal.instances and not world.render_autoscaling:
         yield SetInstances(goal.instances)  # scale in first; out only once the new plan is live
-    env = [SetEnv(name, value) for name, value in goal.env.items() if world.env.get(name) != value]
-    plan = [] if same_plan(world.plan, goal.plan) else [SetPlan(goal.plan)]
-    grows = (change.direction is Direction.UP) == (change.walking_back is None)
-    yield from (*plan, *env) if grows else (*env, *plan)
+    back = change.walking_back is not None
+    env: list[Write] = [
+        SetEnv(name, value)
+        for name, value in goal.env.items()
+        if world.env.get(name) != value and (not back or world.env.get(name) == change.target.env[name])
+    ]
+    plan: list[Write] = []
+    if not same_plan(world.plan, goal.plan) and (not back or same_plan(world.plan, change.target.plan)):
+        plan.append(SetPlan(goal.plan))
+    grows = (change.direction is Direction.UP) != back
+    yield from [*plan, *env] if grows else [*env, *plan]
 
 
 # The deploy -------------------------------------------------------------------------------------------------------------
@@ -235,7 +243,12 @@ def _deploy(change: Change, world: World, now: int, look_every: int) -> Step:
         return _under_way(change, attempt, running, now, look_every)
     if failed := next((deploy for deploy in ours if _failed_by_us(deploy, attempt)), None):
         return _failure(change, f"deploy {failed.id} ended as {failed.status}", now)
-    if not ours and now - attempt.asked_at < LIST_LAG:
+    return _ask_again(change, newest, now, look_every, listed=bool(ours))
+
+
+def _ask_again(change: Change, newest: str | None, now: int, look_every: int, *, listed: bool) -> Step:
+    """Ours was cancelled, or never showed up."""
+    if not listed and now - change.attempts[-1].asked_at < LIST_LAG:
         return Wait(now + look_every, "the deploy is not listed yet")
     if len(change.attempts) < MAX_ATTEMPTS:
         return AskDeploy(newest)
