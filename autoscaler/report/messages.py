@@ -1,7 +1,20 @@
-"""What the team is told: an event becomes a message without a channel's markup; Slack and the terminal dress it."""
+"""What the team is told: an event becomes a message without a channel's markup; Slack and the terminal dress it.
+
+Read each as somebody on a phone at 3 a.m.: the title says what, the first line why, the fields what it costs; then what happens
+next, or what to do.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+
+from autoscaler.core.change import Change, Direction, Rung, State
+from autoscaler.core.durations import format_duration
+from autoscaler.core.evaluate import Role
+from autoscaler.core.guards import Verdict, Why
+from autoscaler.core.policy import Alert, AtLeast
+from autoscaler.report.sentences import blocker_sentence, condition_phrase, reason_sentence
+from autoscaler.report.units import format_plan, format_relative, format_time, monthly, monthly_step
 
 
 class Tone(StrEnum):
@@ -12,6 +25,10 @@ class Tone(StrEnum):
     GOOD = "good"
     BAD = "bad"
     ASK = "ask"
+
+
+SIGNS = MappingProxyType({Tone.NOTICE: "💬", Tone.PROGRESS: "🔧", Tone.GOOD: "✅", Tone.BAD: "🚨", Tone.ASK: "✋"})
+"""One sign a tone, each two columns wide in every terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +42,204 @@ class Message:
     """Label and value pairs: cost, from, to …"""
     context: str = ""
     """Small print: change id, policy, time."""
+
+
+def change_started(change: Change) -> Message:
+    """The first message of a change's thread: what, why, what it costs, what happens next."""
+    urgency = "Emergency: scaling" if change.emergency else "Scaling"
+    return Message(
+        title=f"{urgency} {change.direction} {change.service}: {change.origin.tier} → {change.target.tier}",
+        tone=Tone.PROGRESS,
+        lines=(change.reason, _next_steps(change)),
+        fields=(
+            ("Plan", f"{_plan(change.origin)} → {_plan(change.target)}"),
+            ("Cost", monthly_step(change.origin.monthly, change.target.monthly)),
+            *_env_field(change),
+        ),
+        context=_context(change),
+    )
+
+
+def change_progress(change: Change, text: str) -> Message:
+    """One step of a change, as one line in its thread."""
+    return Message(title=text, tone=Tone.BAD if change.walking_back else Tone.PROGRESS)
+
+
+def change_live(change: Change) -> Message:
+    """Its deploy is live, and the soak begins."""
+    after = "" if change.live_at is None else f" after {format_duration(change.live_at - change.created_at)}"
+    soak = f"I look at it for {format_duration(change.soak)}, and go back if it fails." if change.soak else ""
+    return Message(
+        title=f"Live{after}: {change.service} runs on {_plan(change.target)} ({change.target.tier})",
+        tone=Tone.PROGRESS,
+        lines=(soak,) if soak else (),
+    )
+
+
+def change_ended(change: Change) -> Message:
+    """How a change ended, what runs now, and what a person should do, if anything.
+
+    Raises ValueError for a change that has not ended.
+    """
+    ending = _ENDINGS.get(change.state)
+    if ending is None:
+        raise ValueError(f"change {change.id} has not ended: it is {change.state}")
+    running = _running(change)
+    lines = (change.outcome or change.walking_back or "", _advice(change))
+    took = () if change.ended_at is None else (("Took", format_duration(change.ended_at - change.created_at)),)
+    return Message(
+        title=ending.title.format(service=change.service, plan=_plan(running), tier=running.tier),
+        tone=ending.tone,
+        lines=tuple(line for line in lines if line),
+        fields=(("Running now", f"{_plan(running)} ({running.tier})"), ("Cost", _cost_now(change, running)), *took),
+        context=_context(change),
+    )
+
+
+def held(verdict: Verdict) -> Message:
+    """Something is asked for and does not happen: what, why, what stands in the way, and what a person can do."""
+    step = (
+        f"{verdict.tier or '?'} → {verdict.target}" if verdict.target else f"{verdict.ask} from {verdict.tier or '?'}"
+    )
+    asks = any(blocker.why.needs_a_person for blocker in verdict.blockers)
+    if verdict.why is Why.MODE_OBSERVE:
+        title, tone = f"{verdict.service}: I would scale {verdict.ask}, {step}", Tone.NOTICE
+    elif asks:
+        title, tone = f"{verdict.service} needs you: {step} is held", Tone.ASK
+    else:
+        title, tone = f"{verdict.service}: {step} is held", Tone.NOTICE
+    reason = reason_sentence(verdict)
+    return Message(
+        title=title,
+        tone=tone,
+        lines=(
+            *((reason,) if reason else ()),
+            *(blocker_sentence(blocker, verdict.at) for blocker in verdict.blockers),
+        ),
+        fields=(*_cost_asked(verdict), *_earliest(verdict)),
+    )
+
+
+def alert(policy_name: str, rule: Alert, verdict: Verdict) -> Message:
+    """An alert of the policy holds: the condition with its value, and what the policy wants done."""
+    progress = next(
+        (one for one in verdict.progress if one.role is Role.ALERT and one.condition == rule.when.text), None
+    )
+    wanted = f"Keeps it at least on {rule.do.at_least}." if isinstance(rule.do, AtLeast) else _WANTED[rule.do]
+    return Message(
+        title=f"{verdict.service}: {rule.name}",
+        tone=Tone.NOTICE if isinstance(rule.do, AtLeast) else Tone.ASK,
+        lines=(condition_phrase(progress) if progress else rule.when.text, wanted),
+        context=f"policy {policy_name}",
+    )
+
+
+def notice(title: str, *lines: str, tone: Tone = Tone.NOTICE) -> Message:
+    """Anything else that people should know."""
+    return Message(title=title, tone=tone, lines=lines)
+
+
+_WANTED = MappingProxyType(
+    {
+        "investigate": "Please look into it: a bigger plan may not be the answer.",
+        "prepare_for_scaling": "Growth: prepare the next tier, nothing is changed yet.",
+        "notify": "For your information.",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    title: str
+    tone: Tone
+    advice: str
+
+
+_ENDINGS = MappingProxyType(
+    {
+        State.DONE: _Ending("Done: {service} runs on {plan} ({tier})", Tone.GOOD, "Nothing to do."),
+        State.UNDONE: _Ending(
+            "Undone: {service} is back on {plan} ({tier})",
+            Tone.BAD,
+            "Look at the deploy and its logs on Render; I try again after the cooldown if the rules still ask for it.",
+        ),
+        State.FAILED: _Ending(
+            "Failed: {service} needs a look, it was to leave {tier}",
+            Tone.BAD,
+            "Look at the service on Render; `autoscaler check` says what I would do now.",
+        ),
+        State.SUPERSEDED: _Ending(
+            "Stopped: something newer took over on {service}",
+            Tone.NOTICE,
+            "Nothing to do: I go on from what is there now.",
+        ),
+        State.EXPIRED: _Ending(
+            "Expired: nobody answered about {service}", Tone.NOTICE, "Nothing was changed; I ask again if it stays so."
+        ),
+        State.REJECTED: _Ending("Rejected: {service} stays on {plan} ({tier})", Tone.NOTICE, "Nothing was changed."),
+    }
+)
+
+
+def _advice(change: Change) -> str:
+    if change.state is State.FAILED and change.written:
+        return (
+            f"Render may hold half of it (written: {', '.join(change.written)}); that runs from the next deploy on. "
+            f"Set plan {change.origin.plan} and the env values of {change.origin.tier} back, or deploy to go on."
+        )
+    if change.state is State.UNDONE and change.direction is Direction.DOWN:
+        return "Nothing to do: the smaller plan was not enough."
+    return _ENDINGS[change.state].advice
+
+
+def _plan(rung: Rung) -> str:
+    return format_plan(rung.plan, rung.instances)
+
+
+def _running(change: Change) -> Rung:
+    """What serves now: the target only once it went live and stayed."""
+    return change.target if change.live_at is not None and not change.walking_back else change.origin
+
+
+def _cost_now(change: Change, running: Rung) -> str:
+    if running is change.target:
+        return monthly_step(change.origin.monthly, running.monthly)
+    return f"{monthly(running.monthly)}, as before"
+
+
+def _env_field(change: Change) -> tuple[tuple[str, str], ...]:
+    """Only what the policy itself holds: a value that somebody set on Render is not ours to show."""
+    before, after = change.origin.env, change.target.env
+    changed = [name for name in after if before.get(name) != after[name]]
+    if not changed:
+        return ()
+    return (
+        (
+            f"Env ({len(changed)})",
+            "\n".join(f"{name}: {before.get(name, 'unset')} → {after[name]}" for name in changed),
+        ),
+    )
+
+
+def _next_steps(change: Change) -> str:
+    order = "plan, env values" if change.direction is Direction.UP else "env values, plan"
+    soak = f", then {format_duration(change.soak)} of watching" if change.soak else ""
+    return f"Next: {order}, one deploy{soak}. I go back by myself if it fails."
+
+
+def _context(change: Change) -> str:
+    asked_by = "" if change.requested_by == "policy" else f" · asked for by {change.requested_by}"
+    return f"change {change.id}{asked_by}"
+
+
+def _cost_asked(verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    if verdict.monthly_now is None or verdict.monthly_then is None:
+        return ()
+    return (("Cost", monthly_step(verdict.monthly_now, verdict.monthly_then)),)
+
+
+def _earliest(verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    if verdict.not_before is None:
+        return ()
+    at = f"{format_time(verdict.not_before, verdict.at)} ({format_relative(verdict.not_before, verdict.at)})"
+    return (("Earliest", at),)

@@ -1,0 +1,274 @@
+"""Verdicts and conditions in words."""
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from autoscaler.core.conditions import Op
+from autoscaler.core.durations import PATTERN, format_duration, parse_duration
+from autoscaler.core.evaluate import Ask, Progress, Role
+from autoscaler.core.guards import Blocker, Verdict, Why
+from autoscaler.core.metrics import UNITS, Dimension, Kind, Metric, find_metric
+from autoscaler.report.text import cut, one_line
+from autoscaler.report.units import format_time, format_value
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One `Why` for people."""
+
+    short: str
+    """After `but`: `cooldown`, `budget used up`."""
+    meaning: str
+    action: str
+    """What a person can do about it, if anything."""
+
+
+WORDS: MappingProxyType[Why, Words] = MappingProxyType(
+    {
+        Why.GO: Words("nothing in the way", "Nothing stands in the way.", "Nothing to do."),
+        Why.STEADY: Words("steady", "No rule asks for anything.", "Nothing to do."),
+        Why.TIER_UNKNOWN: Words(
+            "the running tier is not known yet",
+            "Render has not been read yet, so nobody knows which tier runs.",
+            "Wait for the next look at Render (5m by default); if it stays so, `autoscaler check` names the cause.",
+        ),
+        Why.OFF_LADDER: Words(
+            "it runs on no tier of the policy",
+            "The plan or instance count that runs is no tier of the policy.",
+            "Set a plan of the ladder on Render, or add a tier for this one to the policy.",
+        ),
+        Why.SUSPENDED: Words(
+            "the service is suspended", "The service is suspended on Render.", "Resume it on Render when it should run."
+        ),
+        Why.CHANGE_OPEN: Words(
+            "another change is under way",
+            "Another change of this service is under way.",
+            "Nothing to do: the rules are looked at again once it has ended.",
+        ),
+        Why.AT_TOP: Words(
+            "already on the largest tier",
+            "It is already on the largest tier.",
+            "Add a larger tier (or `instances: 2`) to the policy, or find out what makes the app need more.",
+        ),
+        Why.AT_BOTTOM: Words("already on the smallest tier", "It is already on the smallest tier.", "Nothing to do."),
+        Why.LOWER_TIER_WOULD_GO_UP: Words(
+            "the smaller tier would go straight up again",
+            "On the smaller tier a rule would send it straight up again.",
+            "Nothing to do; if it stays so for days, put more room between the up and the down rule.",
+        ),
+        Why.FLOOR: Words(
+            "a floor holds this tier",
+            "A schedule or a business alert keeps it at least on this tier.",
+            "Nothing to do, unless that `at_least` is no longer wanted: then edit the policy.",
+        ),
+        Why.DOES_NOT_FIT: Words(
+            "it does not fit the smaller plan",
+            "The highest use seen does not fit the smaller plan with the headroom that the policy wants.",
+            "Wait for quieter days, or lower `guards.headroom` if the peak was a one-off.",
+        ),
+        Why.DEPLOY_LOOP: Words(
+            "it restarts again and again",
+            "It restarted three times within an hour: the numbers of a restarting app say nothing about its plan.",
+            "Look at the deploys and logs on Render.",
+        ),
+        Why.COOLDOWN: Words(
+            "cooldown",
+            "The last change is too recent.",
+            "Wait, or shorten `guards.cooldown`; an emergency rule does not wait.",
+        ),
+        Why.MAX_CHANGES: Words(
+            "the day's changes are used up",
+            "It has changed as often within 24h as the policy allows.",
+            "Find out why it goes up and down so often, or raise `guards.max_changes`.",
+        ),
+        Why.NOT_DURING: Words(
+            "not during these hours",
+            "The policy allows no such change during these hours.",
+            "Wait, or edit `guards.not_during`.",
+        ),
+        Why.BUDGET: Words(
+            "over budget",
+            "The larger tier would cost more this month than the budget allows.",
+            "Raise `guards.budget.monthly`, or accept the slower app until next month.",
+        ),
+        Why.DISK_DOWNTIME: Words(
+            "it has a disk and would be down",
+            "The service has a disk, so that a change of plan takes it down for a few minutes.",
+            "Change the plan on Render yourself, at an hour when nobody minds.",
+        ),
+        Why.APPROVAL_REQUIRED: Words(
+            "approval is required",
+            "The policy wants a person's yes for this.",
+            "Change the plan on Render yourself, or write `automatic` under `approval:`.",
+        ),
+        Why.MODE_ASK: Words(
+            "mode is ask",
+            "With `mode: ask` every change wants a person's yes.",
+            "Change the plan on Render yourself, or set `mode: act`.",
+        ),
+        Why.MODE_OBSERVE: Words(
+            "mode is observe",
+            "With `mode: observe` I only say what I would do.",
+            "Set `mode: act` once you trust what you read.",
+        ),
+    }
+)
+"""What each `Why` means to a person; complete, as a test makes sure."""
+
+_BOUND = re.compile(rf"\s*(?P<op>>=|<=|>|<)\s*(?P<number>\d[\d_]*(?:\.\d+)?)\s*(?P<unit>{'|'.join(UNITS)})?")
+_WINDOW = re.compile(rf"\b(?:for|within|over)\s+({PATTERN})")
+
+
+def blocker_sentence(blocker: Blocker, now: int) -> str:
+    """What this blocker means, with its numbers and its end, and what a person can do about it."""
+    words = WORDS[blocker.why]
+    until = f"until {format_time(blocker.until, now)}" if blocker.until else ""
+    numbers = ", ".join(part for part in (one_line(blocker.detail), until) if part)
+    meaning = f"{words.meaning.removesuffix('.')} ({numbers})." if numbers else words.meaning
+    return f"{meaning} {words.action}"
+
+
+def condition_phrase(progress: Progress) -> str:
+    """The condition with its value: `avg_response_time 9.4s > 8s for 1h`.
+
+    While the value is on the other side of the bound, so that nobody reads a false claim: `memory_usage 210 MB (> 400MB for 30m)`.
+    """
+    condition = one_line(progress.condition)
+    found = _BOUND.search(condition)
+    if progress.value is None or found is None:
+        return condition
+    subject, rule = condition[: found.start()], condition[found.start("op") :]
+    bound = float(found["number"]) * (UNITS[found["unit"]][1] if found["unit"] else 1.0)
+    past = Op(found["op"]).holds(progress.value, bound)
+    value = _beside(progress.metric, progress.value, bound)
+    return f"{subject} {value} {rule}" if past else f"{subject} {value} ({rule})"
+
+
+def _beside(name: str, value: float, bound: float) -> str:
+    """With more digits where three would show the bound itself: `8.002s > 8s`, never `8s > 8s`."""
+    metric = find_metric(name) or Metric(name, Dimension.COUNT, Kind.GAUGE, "")
+    short = format_value(metric, value)
+    return format_value(metric, value, digits=5) if short == format_value(metric, bound) else short
+
+
+def held_phrase(progress: Progress) -> str:
+    """`held 12m of 30m`; a condition without a window is `held` or `not held`."""
+    if progress.holds:
+        return "holds"
+    lengths = _WINDOW.findall(progress.condition)
+    if not lengths:
+        return "not held"
+    window = parse_duration(lengths[-1])  # of `mean(… over 10m) > 80% for 1h` it is the hour that is held
+    return f"held {_short(progress.held * window)} of {_short(window)}"
+
+
+def _short(milliseconds: float) -> str:
+    return format_duration(milliseconds).replace(" ", "")
+
+
+def closest(verdict: Verdict) -> Progress | None:
+    """The condition that a change waits for.
+
+    Upwards any condition will do, so it is the one that has held longest; downwards all must, so it is the last one.
+    """
+    up = [one for one in verdict.progress if one.role in {Role.UP, Role.EMERGENCY}]
+    down = [one for one in verdict.progress if one.role is Role.DOWN]
+    candidates = [max(up, key=lambda one: one.held)] if up else []
+    candidates += [min(down, key=lambda one: one.held)] if down else []
+    return max(candidates, key=lambda one: one.held, default=None)
+
+
+def reason_sentence(verdict: Verdict) -> str:
+    """Why the verdict asks for what it asks for, with its numbers: `avg_response_time 9.4s > 8s for 1h`."""
+    return "; ".join(condition_phrase(reason) for reason in verdict.reasons)
+
+
+def verdict_sentence(verdict: Verdict) -> str:
+    """The whole verdict in one sentence. Times are absolute: it is read later, too."""
+    tier = one_line(verdict.tier or "an unknown tier")
+    if verdict.why is Why.STEADY:
+        return f"Steady at {tier}{_outlook(verdict)}"
+    if verdict.ask is Ask.HOLD:
+        return f"Holding at {tier}: {_obstacles(verdict)}"
+    reason = reason_sentence(verdict)
+    because = f": {reason}" if reason else ""
+    if verdict.goes:
+        urgency = "Emergency: " if verdict.emergency else ""
+        return f"{urgency}{tier} → {one_line(verdict.target or '?')}{because}"
+    asked = f"{verdict.ask} to {one_line(verdict.target)}" if verdict.target else str(verdict.ask)
+    return f"Holding at {tier}: {asked} asked for{f' ({reason})' if reason else ''}, but {_obstacles(verdict)}"
+
+
+def _outlook(verdict: Verdict) -> str:
+    nearest = closest(verdict)
+    if nearest is None:
+        return ""
+    if nearest.held <= 0:
+        return f"; {one_line(nearest.lacking)}" if nearest.lacking else ""
+    lacking = f", {one_line(nearest.lacking)}" if nearest.lacking else ""
+    return f"; closest: {condition_phrase(nearest)}, {held_phrase(nearest)}{lacking}"
+
+
+def _obstacles(verdict: Verdict) -> str:
+    """Every blocker in its order, each with its own end where it has one."""
+    return "; ".join(
+        WORDS[blocker.why].short + (f" until {format_time(blocker.until, verdict.at)}" if blocker.until else "")
+        for blocker in verdict.blockers
+    )
+
+
+def closeness(verdict: Verdict) -> str:
+    """`up 62%`, `down 40%`, or nothing while no rule is building."""
+    nearest = closest(verdict)
+    if nearest is None or nearest.held <= 0:
+        return ""
+    direction = "down" if nearest.role is Role.DOWN else "up"
+    return f"{direction} {int(nearest.held * 100)}%"
+
+
+def log_line(verdict: Verdict, took_ms: float) -> str:
+    """One pass in at most 200 characters: the service, where it is, what was seen, what was decided, how long it took."""
+    nearest = closest(verdict)
+    parts = [one_line(verdict.service), one_line(verdict.tier or "?"), closeness(verdict)]
+    seen = [nearest] if nearest else []
+    seen += [one for one in verdict.progress if one is not nearest and one.role is not Role.ALERT]
+    values = "; ".join(_seen_phrase(one) for one in seen[:3])
+    decided = verdict.why.replace("_", " ") if verdict.ask is Ask.HOLD else f"{verdict.ask}: {verdict.why}"
+    tail = f"{decided}  {took_ms:.0f}ms"
+    head = cut("  ".join(part for part in (*parts, values) if part), 200 - len(tail) - 2)
+    return f"{head}  {tail}"
+
+
+def _seen_phrase(progress: Progress) -> str:
+    phrase = condition_phrase(progress)
+    return f"{phrase} {held_phrase(progress)}" if progress.holds or progress.held > 0 else phrase
+
+
+def log_fields(verdict: Verdict) -> dict[str, object]:
+    """The same for machines: names and numbers in base units, JSON as it is."""
+    return {
+        "service": verdict.service,
+        "service_id": verdict.service_id,
+        "tier": verdict.tier,
+        "ask": str(verdict.ask),
+        "target": verdict.target,
+        "why": str(verdict.why),
+        "blockers": [str(blocker.why) for blocker in verdict.blockers],
+        "emergency": verdict.emergency,
+        "not_before": verdict.not_before,
+        "sentence": verdict_sentence(verdict),
+        "alerts": list(verdict.alerts),
+        "conditions": [
+            {
+                "condition": progress.condition,
+                "role": str(progress.role),
+                "holds": progress.holds,
+                "value": progress.value,
+                "held": round(progress.held, 3),
+                "covered": round(progress.covered, 3),
+                "lacking": progress.lacking,
+            }
+            for progress in verdict.progress
+        ],
+    }

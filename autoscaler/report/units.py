@@ -1,0 +1,100 @@
+"""Values as people write them: 8.2s, 412 MB, 5.3%, $25/mo, 14:03 UTC, in 12m."""
+
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from autoscaler.core.durations import DAY, MINUTE, format_duration
+from autoscaler.core.metrics import UNITS, Dimension, Metric
+
+
+_SIZES: MappingProxyType[Dimension, tuple[tuple[str, float], ...]] = MappingProxyType(
+    {
+        Dimension.TIME: (("min", 120), ("s", 1), ("ms", 0)),
+        Dimension.MEMORY: ((" GB", UNITS["GB"][1]), (" MB", UNITS["MB"][1]), (" KB", 0)),
+        Dimension.SHARE: (("%", 0),),
+        Dimension.CORES: ((" cores", 0),),
+        Dimension.RATE: (("/s", 0),),
+    }
+)
+"""The units to show, largest first, each with the least value (base units) that it is used for."""
+
+
+def format_value(metric: Metric, value: float, digits: int = 3) -> str:
+    """A metric's value (base units) in the unit that suits its size, to `digits` significant digits."""
+    if metric.dimension is Dimension.MONEY:
+        return _dollars(value)
+    if metric.dimension is Dimension.COUNT:
+        return _number(value, digits)
+    sizes = _SIZES[metric.dimension]
+    unit = next((name for name, least in sizes if value >= least), sizes[-1][0])
+    return _number(value / UNITS[unit.strip()][1], digits) + unit
+
+
+def _number(value: float, digits: int) -> str:
+    decimals = max(0, digits - len(f"{abs(value):.0f}"))
+    text = f"{value:.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _dollars(amount: float) -> str:
+    size = f"{abs(amount):.2f}".removesuffix(".00")
+    return f"-${size}" if amount < 0 else f"${size}"
+
+
+def monthly(amount: float) -> str:
+    """`$25/mo`."""
+    return f"{_dollars(amount)}/mo"
+
+
+def monthly_difference(before: float, after: float) -> str:
+    """`+$18/mo`, `-$18/mo`, `same cost`."""
+    difference = round(after - before, 2)
+    if not difference:
+        return "same cost"
+    return f"+{monthly(difference)}" if difference > 0 else monthly(difference)
+
+
+def monthly_step(before: float, after: float) -> str:
+    """`$7/mo → $25/mo (+$18/mo)`."""
+    if round(after - before, 2) == 0:
+        return f"{monthly(before)}, unchanged"
+    return f"{monthly(before)} → {monthly(after)} ({monthly_difference(before, after)})"
+
+
+def format_plan(plan: str, instances: int) -> str:
+    """`standard`, `standard x2`."""
+    return plan if instances == 1 else f"{plan} x{instances}"
+
+
+def format_time(at: int, now: int) -> str:
+    """`14:03 UTC`; with its weekday on another day, with its date when more than six days off. Times in ms UTC."""
+    moment, today = datetime.fromtimestamp(at / 1000, UTC), datetime.fromtimestamp(now / 1000, UTC)
+    clock = f"{moment:%H:%M} UTC"
+    if moment.date() == today.date():
+        return clock
+    if abs(at - now) < 6 * DAY:
+        return f"{moment:%a} {clock}"
+    year = "" if moment.year == today.year else f" {moment.year}"
+    return f"{moment.day} {moment:%b}{year} {clock}"
+
+
+def format_relative(at: int, now: int) -> str:
+    """`in 12m`, `3h ago`, `now`: the largest unit that is not nothing."""
+    distance = at - now
+    if abs(distance) < 1000:
+        return "now"
+    largest = format_duration(_coarse(abs(distance))).split()[0]
+    return f"in {largest}" if distance > 0 else f"{largest} ago"
+
+
+def _coarse(distance: int) -> int:
+    """Whole seconds, so that `2.4s ago` is no news."""
+    return distance // 1000 * 1000 if distance < MINUTE else distance
+
+
+def bar(share: float, width: int = 5, *, ascii_only: bool = False) -> str:
+    """`▓▓▓░░ 60%`, or `###-- 60%`; `share` from 0 to 1. Full only when it is full."""
+    part = min(max(share, 0.0), 1.0)
+    done = int(part * width)
+    full, empty = ("#", "-") if ascii_only else ("▓", "░")
+    return f"{full * done}{empty * (width - done)} {int(part * 100)}%"
