@@ -1,0 +1,129 @@
+"""Rules of what is configured: the PATCH of a service, its env vars, its autoscaling.
+
+Nothing here reaches a running instance: a deploy does that, when its own instances start.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from render_client.sim import fleet
+from render_client.sim.documents import image_reference
+from render_client.sim.plans import PLANS
+from render_client.sim.state import EnvVar, Json, Refused, Service
+from render_client.sim.world import World
+
+# Render keeps these inside `envSpecificDetails`, wherever the request has them [recorded].
+_ENVIRONMENT_KEYS = frozenset({"preDeployCommand"})
+
+
+def patch(world: World, service: Service, changes: Json, now: int) -> None:
+    """Take over the fields of a checked PATCH body; what is left out stays.
+
+    Raises:
+        Refused: 400, the plan does not exist or does not suit the service.
+    """
+    changes = dict(changes)
+    details: Json = changes.pop("serviceDetails", {})
+    if "plan" in details:
+        _check_plan(service, details["plan"])
+    image: Json | None = changes.pop("image", None)
+    if image is not None:
+        if not service.image_backed:
+            raise Refused(400, "image can only be set on an image-backed service")
+        service.document["imagePath"] = image_reference(image["imagePath"])
+    if "autoDeploy" in changes:
+        service.document.pop("autoDeployTrigger", None)
+    elif "autoDeployTrigger" in changes:
+        service.document["autoDeploy"] = "no" if changes["autoDeployTrigger"] == "off" else "yes"
+    service.document.update(changes)
+    _patch_details(world, service, details, now)
+    world.touch(service, now)
+
+
+def _patch_details(world: World, service: Service, details: Json, now: int) -> None:
+    before = service.details.get("plan")
+    for key, value in details.items():
+        if key in _ENVIRONMENT_KEYS:
+            _set(service.details["envSpecificDetails"], key, value)
+        elif key == "envSpecificDetails":
+            service.details[key].update(value)
+        else:
+            _set(service.details, key, value)
+    if "runtime" in details:
+        service.details["env"] = details["runtime"]
+    if service.details.get("plan") != before:
+        world.record(service, "plan_changed", {"from": before, "to": service.details["plan"]}, now)
+
+
+def _set(target: Json, key: str, value: Any) -> None:
+    if value is None:
+        target.pop(key, None)
+    else:
+        target[key] = value
+
+
+def _check_plan(service: Service, name: str) -> None:
+    plan = PLANS.get(name)
+    if plan is None:
+        raise Refused(400, f"invalid plan: {name}")
+    if not plan.paid and service.document["type"] != "web_service":
+        raise Refused(400, f"plan {name} is not available for services of type {service.document['type']}")
+    if not plan.paid and ("disk" in service.details or service.desired_count > 1):
+        raise Refused(400, f"plan {name} allows neither a disk nor more than one instance")
+
+
+def set_env_var(world: World, service: Service, key: str, value: str | None, now: int) -> EnvVar:
+    """Create or update one variable; without a value Render generates one."""
+    before = service.env.get(key)
+    sequence = before.sequence if before else world.next_sequence()
+    var = EnvVar(sequence, key, world.new_secret() if value is None else value)
+    service.env[key] = var
+    world.touch(service, now)
+    return var
+
+
+def replace_env_vars(world: World, service: Service, values: Mapping[str, str | None], now: int) -> None:
+    """Replace all variables: what is not named is gone."""
+    service.env.clear()
+    for key, value in values.items():
+        set_env_var(world, service, key, value, now)
+    world.touch(service, now)
+
+
+def find_env_var(service: Service, key: str) -> EnvVar:
+    """The variable of that key.
+
+    Raises:
+        Refused: 404, there is none.
+    """
+    if key not in service.env:
+        raise Refused(404, f"not found: {key}")
+    return service.env[key]
+
+
+def delete_env_var(world: World, service: Service, key: str, now: int) -> None:
+    """Take one variable away.
+
+    Raises:
+        Refused: 404, there is none.
+    """
+    find_env_var(service, key)
+    del service.env[key]
+    world.touch(service, now)
+
+
+def set_autoscaling(world: World, service: Service, config: Json | None, now: int) -> None:
+    """Set or take away the autoscaling; it needs no deploy, the count follows at once.
+
+    Raises:
+        Refused: 400, the service has a disk or its type has no instances.
+    """
+    if config is not None and ("disk" in service.details or "numInstances" not in service.details):
+        raise Refused(400, "autoscaling is not available for this service")
+    before, old = service.desired_count, service.details.get("autoscaling")
+    _set(service.details, "autoscaling", config)
+    world.touch(service, now)
+    if config is not None:
+        details = {"toConfig": config} if old is None else {"fromConfig": old, "toConfig": config}
+        world.record(service, "autoscaling_config_changed", details, now)
+    fleet.resize(world, service, before, now)

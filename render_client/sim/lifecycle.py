@@ -1,0 +1,231 @@
+"""The life of a deploy.
+
+    created ─ build_in_progress ─ pre_deploy_in_progress ─ update_in_progress ─ live ─ deactivated
+       │              │                     │                     │
+    canceled     build_failed        pre_deploy_failed      update_failed       (canceled from any of them)
+
+`queued` comes before `created` when another deploy is under way and the workspace waits instead of overriding.
+An instance takes the plan and env vars that are configured when `update_in_progress` begins; a rollback brings the
+env vars of the deploy that it goes back to.
+"""
+
+from dataclasses import dataclass
+
+from render_client.sim import fleet
+from render_client.sim.state import CANCELABLE, Deploy, Json, Refused, Service, Snapshot, Source
+from render_client.sim.world import World
+
+BUILD = "build_in_progress"
+PRE_DEPLOY = "pre_deploy_in_progress"
+UPDATE = "update_in_progress"
+_FAILED = {BUILD: "build_failed", PRE_DEPLOY: "pre_deploy_failed", UPDATE: "update_failed"}
+_ENDED = {"live": ("succeeded", 2), "canceled": ("canceled", 4)}  # anything else: ("failed", 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody asked to deploy: `build` makes a new build of the source first."""
+
+    trigger: str
+    source: Source
+    build: bool
+    clear_cache: bool = False
+    env_updated: bool = False
+    rollback_of: Deploy | None = None
+
+
+def request_deploy(world: World, service: Service, order: Order, now: int) -> Deploy:
+    """Start a deploy, or queue it behind the running one (its status is then `queued`).
+
+    Raises:
+        Refused: 400, the service is suspended.
+    """
+    if service.suspended:
+        raise Refused(400, "cannot deploy suspended service")
+    deploy = _new_deploy(world, service, order, now)
+    if service.running_deploy is not None and world.spec.overlap == "wait":
+        # Of several that wait only the most recent proceeds.
+        if service.waiting_deploy is not None:
+            _end(world, service, service.waiting_deploy, "canceled", now)
+        deploy.status = "queued"
+        service.deploys.append(deploy)
+    else:
+        if service.running_deploy is not None:
+            _end(world, service, service.running_deploy, "canceled", now)
+        service.deploys.append(deploy)
+        _begin(world, service, deploy, now)
+    world.touch(service, now)
+    return deploy
+
+
+def cancel(world: World, service: Service, deploy: Deploy, now: int) -> None:
+    """End a deploy before it is live; the old instances go on.
+
+    Raises:
+        Refused: 400, it has already ended.
+    """
+    if deploy.status not in CANCELABLE:
+        raise Refused(400, f"cannot cancel a deploy that is {deploy.status}")
+    _end(world, service, deploy, "canceled", now)
+
+
+def cancel_all(world: World, service: Service, now: int) -> None:
+    """End the waiting and the running deploy."""
+    for deploy in (service.waiting_deploy, service.running_deploy):
+        if deploy is not None:
+            _end(world, service, deploy, "canceled", now)
+
+
+def newest_build(service: Service) -> Source:
+    """What `deploy_only` ships: the newest build that succeeded, even if a person has rolled it back since.
+
+    Raises:
+        Refused: 400, nothing was built yet.
+    """
+    if service.last_build is None:
+        raise Refused(400, "no successful build to deploy")
+    return service.last_build
+
+
+def branch_head(service: Service) -> Source:
+    """What `build_and_deploy` ships: the newest commit, or the configured image."""
+    if service.image_backed:
+        return Source(None, str(service.document["imagePath"]))
+    return Source(service.commits[-1], None)
+
+
+def update_failed(world: World, service: Service, deploy: Deploy, failure: Json, now: int) -> None:
+    """The new instances of a deploy did not come up: they are ended, the old ones go on (those without a disk)."""
+    if deploy.status == UPDATE:
+        _end(world, service, deploy, "update_failed", now, {"failure": {"evicted": False, **failure}})
+
+
+def settle(world: World, service: Service, deploy: Deploy, now: int) -> None:
+    """Go live once every new instance is healthy."""
+    if deploy.status != UPDATE or deploy.fails_at == UPDATE:
+        return
+    if all(item.healthy for item in service.instances if item.deploy_id == deploy.id):
+        _go_live(world, service, deploy, now)
+
+
+def _new_deploy(world: World, service: Service, order: Order, now: int) -> Deploy:
+    phases = [UPDATE]
+    if service.details.get("envSpecificDetails", {}).get("preDeployCommand"):
+        phases.insert(0, PRE_DEPLOY)
+    if order.build and not service.image_backed:
+        phases.insert(0, BUILD)
+    deploy = Deploy(
+        sequence=world.next_sequence(),
+        id=world.new_id("dep"),
+        trigger=order.trigger,
+        trigger_details=_trigger_details(order),
+        source=order.source,
+        created_at=now,
+        updated_at=now,
+        phases=phases,
+    )
+    if order.rollback_of is not None:
+        deploy.rollback_of = order.rollback_of.snapshot
+    if service.fail_next in phases:
+        deploy.fails_at, service.fail_next = service.fail_next, None
+    return deploy
+
+
+def _begin(world: World, service: Service, deploy: Deploy, now: int) -> None:
+    deploy.status = "created"
+    details = {"deployId": deploy.id, "trigger": deploy.trigger_details}
+    world.record(service, "deploy_started", details, now)
+    if world.durations.created:
+        world.after(world.durations.created, now, lambda at: _phase_over(world, service, deploy, "created", at))
+    else:
+        _phase_over(world, service, deploy, "created", now)
+
+
+def _phase_over(world: World, service: Service, deploy: Deploy, phase: str, now: int) -> None:
+    if deploy.status != phase:
+        return  # cancelled or failed meanwhile
+    if deploy.fails_at == phase:
+        _end(world, service, deploy, _FAILED[phase], now, _failure(world, phase))
+        return
+    if phase == BUILD:
+        service.last_build = deploy.source
+    if deploy.started_at is None:
+        deploy.started_at = now
+    deploy.status = deploy.phases.pop(0)
+    deploy.updated_at = now
+    if deploy.status == UPDATE:
+        _start_instances(world, service, deploy, now)
+        return
+    seconds = world.durations.build if deploy.status == BUILD else world.durations.pre_deploy
+    entered = deploy.status
+    world.after(seconds, now, lambda at: _phase_over(world, service, deploy, entered, at))
+
+
+def _start_instances(world: World, service: Service, deploy: Deploy, now: int) -> None:
+    configured = service.configured()
+    env = deploy.rollback_of.env if deploy.rollback_of else configured.env
+    deploy.snapshot = Snapshot(configured.plan, env)
+    if "disk" in service.details:
+        # A disk mounts once: stop, then start.
+        service.instances.clear()
+    for _ in range(service.desired_count):
+        fleet.launch(world, service, deploy, deploy.snapshot, now, seconds=world.durations.update)
+    # Behind the instances in the queue, so that at the same instant they are healthy first.
+    if deploy.fails_at == UPDATE:
+        world.after(world.durations.update, now, lambda at: _phase_over(world, service, deploy, UPDATE, at))
+    elif service.command is None:
+        world.after(world.durations.update, now, lambda at: settle(world, service, deploy, at))
+
+
+def _go_live(world: World, service: Service, deploy: Deploy, now: int) -> None:
+    for older in service.deploys:
+        if older.status == "live":
+            older.status, older.updated_at = "deactivated", now
+    for instance in list(service.instances):
+        if instance.deploy_id == deploy.id:
+            fleet.serve(world, service, instance, now)
+        elif instance.state == "serving":
+            fleet.drain(world, service, instance, now)
+        elif instance.state == "starting":
+            fleet.drop(service, instance)
+    if service.image_backed:
+        service.last_build = deploy.source
+    _end(world, service, deploy, "live", now, {"newDeploy": {"id": deploy.id}})
+    world.record(service, "server_available", {}, now)
+    fleet.fit(world, service, now)  # the count may have been changed while the instances started
+
+
+def _end(world: World, service: Service, deploy: Deploy, status: str, now: int, reason: Json | None = None) -> None:
+    deploy.status, deploy.updated_at, deploy.finished_at = status, now, now
+    if status != "live":
+        service.instances = [item for item in service.instances if item.deploy_id != deploy.id]
+    outcome, number = _ENDED.get(status, ("failed", 3))
+    details = {"deployId": deploy.id, "deployStatus": outcome, "status": number, "reason": reason or {}}
+    world.record(service, "deploy_ended", details, now)
+    waiting = service.waiting_deploy
+    if waiting is not None and service.running_deploy is None and not service.suspended:
+        _begin(world, service, waiting, now)
+
+
+def _failure(world: World, phase: str) -> Json:
+    if phase == BUILD:
+        return {"buildFailed": {"id": world.new_id("bld")}}
+    if phase == PRE_DEPLOY:
+        return {"failure": {"evicted": False, "nonZeroExit": 1}}
+    return {"failure": {"evicted": False, "unhealthy": "the health check did not pass in time"}}
+
+
+def _trigger_details(order: Order) -> Json:
+    trigger: Json = {
+        "firstBuild": False,
+        "envUpdated": order.env_updated,
+        "manual": order.trigger in {"api", "manual"},
+        "deployedByRender": False,
+        "clearCache": order.clear_cache,
+        "rollback": order.rollback_of is not None,
+    }
+    if order.rollback_of is not None:
+        trigger["rollbackTargetDeployId"] = order.rollback_of.id
+    if order.trigger == "new_commit" and order.source.commit is not None:
+        trigger["newCommit"] = order.source.commit.id
+    return trigger
