@@ -37,6 +37,10 @@ class Reading:
     at: int
     gauges: Mapping[str, float]
     increases: Mapping[str, float] = field(default_factory=dict)
+    timestamp: int = 0
+    """When the report says it was made, by the app's clock."""
+    counters: Mapping[str, float] = field(default_factory=dict)
+    """The raw totals since the process began: what the next reading's increases are counted from."""
     instance: str | None = None
     started_at: int | None = None
     idle: bool = False

@@ -3,9 +3,8 @@
 Reports are those of `app_core`; the seed's own endpoint, which gives fewer keys, is read as well.
 """
 
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -27,42 +26,27 @@ _COUNTERS = {
 """Monotonic since the process began, by the name that metrics use -> where a report has it."""
 _WINDOWS = {"10s": 10 * SECOND, "1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE}
 """Sliding windows of a report, shortest first."""
+LARGEST = 1e18
+"""More than anything here can be; also what NaN and infinities fail to be less than."""
 _PERCENTILES = {"p50_response_time": 0.5, "p95_response_time": 0.95, "p99_response_time": 0.99}
-
-
-@dataclass(frozen=True, slots=True)
-class Previous:
-    """What the last good report said of itself: what increases are counted from."""
-
-    at: int
-    timestamp: int
-    instance: str | None
-    started_at: int | None
-    counters: Mapping[str, float] = field(default_factory=dict)
 
 
 class BadReportError(ValueError):
     """A value of a report that can't be; its text says which."""
 
 
-def read(
-    body: Mapping[str, object], at: int, previous: Previous | None, every: int
-) -> tuple[Reading | Missed, Previous | None]:
-    """One report, taken at `at` (ms UTC), with what the next one is to be compared with.
+def read(body: Mapping[str, object], at: int, previous: Reading | None, every: int) -> Reading | Missed:
+    """One report, taken at `at` (ms UTC), counted from the last good one.
 
-    A report that stands still, or holds a value that can't be (negative, NaN, a word for a number), is a miss; `previous`
-    then stays as it was.
+    A report that stands still, or holds a value that can't be (negative, NaN, a word for a number), is a miss.
     """
     try:
         timestamp = _timestamp(body)
         if previous is not None and timestamp == previous.timestamp:
-            return Missed(at, Miss.FROZEN, "the report's own timestamp stands still"), previous
-        now = Previous(
-            at, timestamp, _text(body, "instance.id"), _time(body, "instance.started_at"), dict(_counters(body))
-        )
-        return _reading(body, now, previous, every), now
+            return Missed(at, Miss.FROZEN, "the report's own timestamp stands still")
+        return _reading(body, at, timestamp, previous, every)
     except BadReportError as problem:
-        return Missed(at, Miss.MISCONFIGURED, str(problem)), previous
+        return Missed(at, Miss.MISCONFIGURED, str(problem))
 
 
 def _timestamp(body: Mapping[str, object]) -> int:
@@ -78,34 +62,38 @@ def _timestamp(body: Mapping[str, object]) -> int:
     return timestamp
 
 
-def _reading(body: Mapping[str, object], now: Previous, previous: Previous | None, every: int) -> Reading:
-    increases = increase(now, previous, longest=max(5 * every, 5 * MINUTE))
-    in_flight = (_number(body, "concurrency.running") or 0) + (_number(body, "concurrency.queued") or 0)
-    if (
-        _find(body, "concurrency") is None
-    ):  # the seed's endpoint; it counts its own poll, which is in flight while it answers
-        in_flight = max(0.0, (_number(body, "current_metrics.concurrent_requests") or 0) - 1)
-    quiet = increases.get("requests") == 0
-    stalled = quiet and in_flight > 0
-    gauges = dict(_gauges(body, every))
-    gauges |= {"stalled": float(stalled), "unreachable": 0.0}
-    limit = _number(body, "resources.cpu_limit_cores")
-    if limit and increases.get("seconds") and "cpu_seconds" in increases:
-        gauges["cpu_percent"] = increases["cpu_seconds"] / increases["seconds"] / limit * 100
-    return Reading(
-        at=now.at,
-        gauges=gauges,
-        increases=increases,
-        instance=now.instance,
-        started_at=now.started_at,
-        idle=quiet and in_flight == 0,
-        stalled=stalled,
+def _reading(body: Mapping[str, object], at: int, timestamp: int, previous: Reading | None, every: int) -> Reading:
+    bare = Reading(
+        at,
+        gauges={},
+        timestamp=timestamp,
+        counters=dict(_counters(body)),
+        instance=_text(body, "instance.id"),
+        started_at=_time(body, "instance.started_at"),
         plan=_text(body, "instance.plan_guess"),
         settings=_settings(body),
     )
+    increases = increase(bare, previous, longest=max(5 * every, 5 * MINUTE))
+    in_flight = _in_flight(body)
+    quiet = increases.get("requests") == 0
+    gauges = dict(_gauges(body, every)) | {"stalled": float(quiet and in_flight > 0), "unreachable": 0.0}
+    limit = _number(body, "resources.cpu_limit_cores")
+    if limit and increases.get("seconds") and "cpu_seconds" in increases:
+        gauges["cpu_percent"] = increases["cpu_seconds"] / increases["seconds"] / limit * 100
+    return replace(
+        bare, gauges=gauges, increases=increases, idle=quiet and in_flight == 0, stalled=quiet and in_flight > 0
+    )
 
 
-def increase(now: Previous, previous: Previous | None, *, longest: int) -> dict[str, float]:
+def _in_flight(body: Mapping[str, object]) -> float:
+    """Requests running or queued, but for this poll itself."""
+    if _find(body, "concurrency") is not None:
+        return (_number(body, "concurrency.running") or 0) + (_number(body, "concurrency.queued") or 0)
+    own = 1  # the seed's endpoint counts the poll that it is just answering
+    return max(0.0, (_number(body, "current_metrics.concurrent_requests") or 0) - own)
+
+
+def increase(now: Reading, previous: Reading | None, *, longest: int) -> dict[str, float]:
     """What each counter rose by, and `seconds`, the time between: as Prometheus' `increase()`, a counter that fell began anew.
 
     Empty without a previous report, or when that is more than `longest` ms old: nobody knows when in between it rose.
@@ -182,7 +170,7 @@ def _number(body: Mapping[str, object], path: str) -> float | None:
     value = _find(body, path)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST:
         raise BadReportError(f"{path.partition(' ')[0]} is {str(value)[:40]!r}, which is no count or measure")
     return float(value)
 

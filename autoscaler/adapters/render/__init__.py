@@ -1,0 +1,121 @@
+"""Render, through `render_client`: the only door to it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from autoscaler.core.change import DeploySeen
+from autoscaler.errors import RefusedError, UnavailableError
+from autoscaler.ports import ServiceSeen
+from render_client import ConflictError, RateLimitedError, RenderClient, RenderDownError, RenderError
+from render_client.models import Deploy, Service
+
+
+class RenderAdapter:
+    """ports.RenderPort over one RenderClient."""
+
+    def __init__(self, client: RenderClient) -> None:
+        self._client = client
+
+    async def close(self) -> None:
+        """Close the client's connections."""
+        await self._client.aclose()
+
+    async def check_key(self) -> str:
+        """Who the key belongs to, for people. Raises RefusedError for a key that Render does not take."""
+        with _translated():
+            owners = await self._client.list_owners()
+        return ", ".join(owner.name or owner.id for owner in owners) or "no workspace"
+
+    async def find_service(self, *, id: str | None, name: str | None) -> ServiceSeen:  # noqa: A002 - Render's word
+        """By id, or by a name that exactly one service has."""
+        with _translated():
+            if id is not None:
+                return _seen(await self._client.retrieve_service(id))
+            found = [one for one in await self._client.list_services(name=[name or ""]) if one.name == name]
+        if len(found) == 1:
+            return _seen(found[0])
+        if not found:
+            raise RefusedError(
+                f"No service is called '{name}' where this key can see: check 'service: name:', or write its id."
+            )
+        ids = ", ".join(one.id for one in found)
+        raise RefusedError(
+            f"{len(found)} services are called '{name}' ({ids}): write 'service: id:' instead of the name."
+        )
+
+    async def env(self, service_id: str, names: Sequence[str]) -> Mapping[str, str]:
+        """The values of these variables; those not set are absent."""
+        with _translated():
+            every = await self._client.get_env_vars_for_service(service_id)
+        wanted = set(names)
+        return {one.key: one.value for one in every if one.key in wanted}
+
+    async def deploys(self, service_id: str, limit: int = 20) -> tuple[DeploySeen, ...]:
+        """Newest first."""
+        with _translated():
+            return tuple(_deploy(one) for one in await self._client.list_deploys(service_id, limit=limit))
+
+    async def set_plan(self, service_id: str, plan: str) -> None:
+        """Recorded at once; runs after the next deploy."""
+        with _translated():
+            await self._client.update_service(service_id, plan=plan)
+
+    async def set_env(self, service_id: str, name: str, value: str) -> None:
+        """One variable; the others stay as they are."""
+        with _translated():
+            await self._client.update_env_var(service_id, name, value)
+
+    async def set_instances(self, service_id: str, count: int) -> None:
+        """Takes effect without a deploy."""
+        with _translated():
+            await self._client.scale_service(service_id, count)
+
+    async def deploy(self, service_id: str) -> str | None:
+        """Ask for one `deploy_only` deploy."""
+        with _translated():
+            deploy = await self._client.create_deploy(service_id, deploy_mode="deploy_only")
+        return deploy.id if deploy else None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Render's errors, in the two words that the engine knows."""
+    try:
+        yield
+    except (RenderDownError, RateLimitedError, ConflictError) as error:
+        raise UnavailableError(
+            str(error), may_have_acted=error.request_may_have_acted, retry_after=error.retry_after
+        ) from error
+    except RenderError as error:
+        raise RefusedError(str(error), may_have_acted=error.request_may_have_acted) from error
+
+
+def _seen(service: Service) -> ServiceSeen:
+    details = service.service_details
+    return ServiceSeen(
+        id=service.id,
+        name=service.name or service.id,
+        plan=details.plan or "",
+        instances=details.num_instances or 1,
+        suspended=service.is_suspended,
+        has_disk=details.disk is not None,
+        render_autoscaling=bool(details.autoscaling and details.autoscaling.enabled),
+        updated_at=_milliseconds(service.updated_at) or 0,
+        owner_id=service.owner_id or "",
+    )
+
+
+def _deploy(deploy: Deploy) -> DeploySeen:
+    return DeploySeen(
+        id=deploy.id,
+        status=deploy.status,
+        trigger=deploy.trigger or "",
+        created_at=_milliseconds(deploy.created_at) or 0,
+        commit=deploy.commit.id if deploy.commit else None,
+        finished_at=_milliseconds(deploy.finished_at),
+    )
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else round(moment.timestamp() * 1000)
