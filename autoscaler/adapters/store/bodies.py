@@ -1,0 +1,50 @@
+"""Values to JSON text and back. Keys of a later release are ignored; keys that an earlier one did not write get their default."""
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from autoscaler.core.change import Change, JournalEntry
+from autoscaler.core.guards import Verdict
+from autoscaler.core.observations import Masked, Missed, Observation, Reading, Signal, TierChanged
+from autoscaler.errors import StoreError
+from autoscaler.ports import Event, Heartbeat
+
+Value = TypeVar("Value")
+
+READING, MISSED, TIER_CHANGED = "reading", "missed", "tier_changed"
+
+KINDS: Mapping[str, type[Observation]] = MappingProxyType(
+    {READING: Reading, MISSED: Missed, "masked": Masked, TIER_CHANGED: TierChanged, "signal": Signal}
+)
+"""The column `kind` of an observation."""
+
+_KIND_OF: Mapping[type, str] = MappingProxyType({shape: kind for kind, shape in KINDS.items()})
+
+_ADAPTERS: Mapping[type, TypeAdapter[object]] = MappingProxyType(
+    {shape: TypeAdapter(shape) for shape in (*KINDS.values(), Verdict, Change, JournalEntry, Event, Heartbeat)}
+)
+
+
+def kind_of(observation: Observation) -> str:
+    """Its name in the column `kind`."""
+    return _KIND_OF[type(observation)]
+
+
+def dump(value: object) -> str:
+    """Any value that the store keeps, as JSON. Infinity and NaN are written as Python writes them; `load` reads them."""
+    return json.dumps(_ADAPTERS[type(value)].dump_python(value, mode="json"), ensure_ascii=False, separators=(",", ":"))
+
+
+def load(shape: type[Value], body: str) -> Value:
+    """The value again. Raises StoreError when the row was not written by this program."""
+    try:
+        return cast("Value", _ADAPTERS[shape].validate_json(body))
+    except ValidationError as error:
+        raise StoreError(
+            f"A stored {shape.__name__} can't be read ({error.error_count()} problems, first: {error.errors()[0]['msg']}): "
+            "was the row edited by hand, or written by a later release? Run the release that wrote it."
+        ) from None

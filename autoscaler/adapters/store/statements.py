@@ -1,0 +1,281 @@
+"""Every query, as a plain function of a connection whose transaction is open. The caller commits."""
+
+import json
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from autoscaler.adapters.store.bodies import KINDS, MISSED, READING, TIER_CHANGED, dump, kind_of, load
+from autoscaler.adapters.store.tables import changes, events, heartbeats, journal, observations, verdicts
+from autoscaler.core.change import OPEN, Change, JournalEntry, State
+from autoscaler.core.guards import Verdict
+from autoscaler.core.observations import Observation, TierChanged
+from autoscaler.ports import ChangeOpenError, Delivery, Event, Heartbeat
+
+_DUE_STATES = sorted({*OPEN, State.WATCHING})
+_PENDING = sa.and_(events.c.delivered_at.is_(None), events.c.retry_at.is_not(None))
+
+
+def _insert(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """Both dialects know ON CONFLICT, and SQLAlchemy gives each its own INSERT for it."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _upsert(connection: Connection, table: sa.Table, row: dict[str, object]) -> None:
+    keys = [column.name for column in table.primary_key]
+    rest = {name: value for name, value in row.items() if name not in keys}
+    connection.execute(_insert(connection, table).values(row).on_conflict_do_update(index_elements=keys, set_=rest))
+
+
+def add_observations(connection: Connection, service_id: str, seen: Sequence[Observation]) -> None:
+    """Append them, in the order given."""
+    rows = [{"service_id": service_id, "at": one.at, "kind": kind_of(one), "body": dump(one)} for one in seen]
+    if rows:
+        connection.execute(sa.insert(observations), rows)
+
+
+def observations_since(connection: Connection, service_id: str, since: int) -> list[Observation]:
+    """In arrival order, from `since` on."""
+    query = (
+        sa.select(observations.c.kind, observations.c.body)
+        .where(observations.c.service_id == service_id, observations.c.at >= since, observations.c.kind.in_(KINDS))
+        .order_by(observations.c.number)
+    )
+    return [load(KINDS[kind], body) for kind, body in connection.execute(query)]
+
+
+def tier_changes(connection: Connection, service_id: str) -> list[TierChanged]:
+    """All, oldest first."""
+    query = (
+        sa.select(observations.c.body)
+        # Spelled out, not bound: only so does SQLite see that the partial index serves.
+        .where(observations.c.service_id == service_id, observations.c.kind == sa.literal_column(f"'{TIER_CHANGED}'"))
+        .order_by(observations.c.number)
+    )
+    return [load(TierChanged, body) for body in connection.scalars(query)]
+
+
+def put_verdict(connection: Connection, verdict: Verdict) -> None:
+    """A new row when it is another verdict than the service's last one, else that row as it is now."""
+    key = json.dumps(verdict.key)
+    last = connection.execute(
+        sa.select(verdicts.c.number, verdicts.c.key)
+        .where(verdicts.c.service_id == verdict.service_id)
+        .order_by(verdicts.c.number.desc())
+        .limit(1)
+    ).first()
+    now = {"service": verdict.service, "last_at": verdict.at, "body": dump(verdict)}
+    if last is not None and last.key == key:
+        connection.execute(sa.update(verdicts).where(verdicts.c.number == last.number).values(now))
+        return
+    connection.execute(
+        sa.insert(verdicts).values(
+            **now,
+            service_id=verdict.service_id,
+            first_at=verdict.at,
+            ask=verdict.ask.value,
+            why=verdict.why.value,
+            blockers=json.dumps(verdict.blockers),
+            tier=verdict.tier,
+            key=key,
+        )
+    )
+
+
+def list_verdicts(connection: Connection, service_id: str | None, limit: int) -> list[Verdict]:
+    """Newest first."""
+    query = sa.select(verdicts.c.body).order_by(verdicts.c.number.desc()).limit(limit)
+    if service_id is not None:
+        query = query.where(verdicts.c.service_id == service_id)
+    return [load(Verdict, body) for body in connection.scalars(query)]
+
+
+def last_verdicts(connection: Connection) -> list[Verdict]:
+    """The latest of every service, by the service's name."""
+    latest = sa.select(sa.func.max(verdicts.c.number)).group_by(verdicts.c.service_id)
+    query = (
+        sa.select(verdicts.c.body)
+        .where(verdicts.c.number.in_(latest))
+        .order_by(verdicts.c.service, verdicts.c.service_id)
+    )
+    return [load(Verdict, body) for body in connection.scalars(query)]
+
+
+def add_change(connection: Connection, change: Change) -> None:
+    """Insert it. Raises ChangeOpenError when its service has an open one."""
+    try:
+        connection.execute(sa.insert(changes).values(_change_row(change)))
+    except IntegrityError:
+        raise _change_open(change) from None
+
+
+def put_change(connection: Connection, change: Change) -> None:
+    """Insert it or write it anew. Raises ChangeOpenError when its service has another open one."""
+    try:
+        _upsert(connection, changes, _change_row(change))
+    except IntegrityError:
+        raise _change_open(change) from None
+
+
+def _change_row(change: Change) -> dict[str, object]:
+    return {
+        "id": change.id,
+        "service_id": change.service_id,
+        "state": change.state.value,
+        "due_at": change.due_at,
+        "created_at": change.created_at,
+        "body": dump(change),
+    }
+
+
+def _change_open(change: Change) -> ChangeOpenError:
+    return ChangeOpenError(
+        f"{change.service} ({change.service_id}) has an open change already; {change.id} was not kept."
+    )
+
+
+def get_change(connection: Connection, change_id: str) -> Change | None:
+    """As last written."""
+    body = connection.scalar(sa.select(changes.c.body).where(changes.c.id == change_id))
+    return None if body is None else load(Change, body)
+
+
+def list_changes(
+    connection: Connection, service_id: str | None, states: Sequence[State] | None, limit: int
+) -> list[Change]:
+    """Newest first."""
+    query = sa.select(changes.c.body).order_by(changes.c.created_at.desc(), changes.c.id.desc()).limit(limit)
+    if service_id is not None:
+        query = query.where(changes.c.service_id == service_id)
+    if states is not None:
+        query = query.where(changes.c.state.in_([state.value for state in states]))
+    return [load(Change, body) for body in connection.scalars(query)]
+
+
+def due_changes(connection: Connection, now: int) -> list[Change]:
+    """Open or watched, and due; the longest due first."""
+    query = (
+        sa.select(changes.c.body)
+        .where(changes.c.state.in_(_DUE_STATES), changes.c.due_at <= now)
+        .order_by(changes.c.due_at, changes.c.id)
+    )
+    return [load(Change, body) for body in connection.scalars(query)]
+
+
+def put_journal(connection: Connection, entries: Sequence[JournalEntry]) -> None:
+    """Insert each or write it anew, by change and number."""
+    for entry in entries:
+        row = {"change_id": entry.change_id, "number": entry.number, "at": entry.at, "body": dump(entry)}
+        _upsert(connection, journal, row)
+
+
+def list_journal(connection: Connection, change_id: str) -> list[JournalEntry]:
+    """By number."""
+    query = sa.select(journal.c.body).where(journal.c.change_id == change_id).order_by(journal.c.number)
+    return [load(JournalEntry, body) for body in connection.scalars(query)]
+
+
+def add_events(connection: Connection, told: Sequence[Event]) -> None:
+    """Insert those whose id is not there yet."""
+    for event in told:
+        row = {
+            "id": event.id,
+            "service_id": event.service_id,
+            "thread": event.thread,
+            "at": event.at,
+            "attempts": 0,
+            "retry_at": 0,  # at once, whatever a clock that was set back may say
+            "body": dump(event),
+        }
+        connection.execute(_insert(connection, events).values(row).on_conflict_do_nothing(index_elements=["id"]))
+
+
+def undelivered(connection: Connection, now: int, limit: int) -> list[Delivery]:
+    """Due events in arrival order; of a thread only the first that is still to go, with the reference of the thread's first message."""
+    other = events.alias()
+    first_of_thread = (
+        sa.select(sa.func.min(other.c.number))
+        .where(other.c.thread == events.c.thread, other.c.delivered_at.is_(None), other.c.retry_at.is_not(None))
+        .scalar_subquery()
+    )
+    parent = (
+        sa.select(other.c.reference)
+        .where(other.c.thread == events.c.thread, other.c.delivered_at.is_not(None), other.c.reference.is_not(None))
+        .order_by(other.c.number)
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(events.c.body, events.c.attempts, parent)
+        .where(_PENDING, events.c.retry_at <= now)
+        .where(sa.or_(events.c.thread.is_(None), events.c.number == first_of_thread))
+        .order_by(events.c.number)
+        .limit(limit)
+    )
+    return [
+        Delivery(event=load(Event, body), attempts=attempts, parent=reference)
+        for body, attempts, reference in connection.execute(query)
+    ]
+
+
+def mark_delivered(connection: Connection, event_id: str, at: int, reference: str | None) -> None:
+    """Nothing more is to be done about it."""
+    connection.execute(
+        sa.update(events)
+        .where(events.c.id == event_id)
+        .values(delivered_at=at, reference=reference, error=None, attempts=events.c.attempts + 1)
+    )
+
+
+def mark_not_delivered(connection: Connection, event_id: str, retry_at: int | None, error: str) -> None:
+    """To be tried again at `retry_at`, or never."""
+    connection.execute(
+        sa.update(events)
+        .where(events.c.id == event_id)
+        .values(retry_at=retry_at, error=error, attempts=events.c.attempts + 1)
+    )
+
+
+def put_heartbeat(connection: Connection, heartbeat: Heartbeat) -> None:
+    """One row a worker."""
+    _upsert(connection, heartbeats, {"worker": heartbeat.worker, "at": heartbeat.at, "body": dump(heartbeat)})
+
+
+def list_heartbeats(connection: Connection) -> list[Heartbeat]:
+    """Latest first."""
+    query = sa.select(heartbeats.c.body).order_by(heartbeats.c.at.desc(), heartbeats.c.worker)
+    return [load(Heartbeat, body) for body in connection.scalars(query)]
+
+
+def prune_observations(connection: Connection, before: int, after: int, page: int) -> tuple[int, int | None]:
+    """Delete old readings and misses among the `page` rows that follow number `after`.
+
+    Walks the primary key, for what is old lies in front, and needs no index of its own.
+    Returns how many rows went and the last number of the page, None when no further page can hold an old one.
+    """
+    table = observations
+    numbers = (
+        sa.select(table.c.number, table.c.at)
+        .where(table.c.number > after)
+        .order_by(table.c.number)
+        .limit(page)
+        .subquery()
+    )
+    last, oldest = connection.execute(sa.select(sa.func.max(numbers.c.number), sa.func.min(numbers.c.at))).one()
+    if last is None or oldest >= before:
+        return 0, None
+    gone = connection.execute(
+        sa.delete(table).where(
+            table.c.number > after, table.c.number <= last, table.c.at < before, table.c.kind.in_([READING, MISSED])
+        )
+    )
+    return gone.rowcount, last
+
+
+def prune_events(connection: Connection, before: int, page: int) -> int:
+    """Delete at most `page` events that were delivered before `before`; how many went."""
+    old = sa.select(events.c.number).where(events.c.delivered_at < before).limit(page)
+    return connection.execute(sa.delete(events).where(events.c.number.in_(old))).rowcount
