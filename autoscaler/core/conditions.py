@@ -69,6 +69,8 @@ _SENTENCE = re.compile(
     """,
     re.VERBOSE,
 )
+_LARGEST = 1e15
+"""No bound is meant that is larger, and no float counts exactly beyond."""
 _FUNCTION = re.compile(r"mean|max|min|p\d{1,2}")
 
 
@@ -130,6 +132,8 @@ def _bound(metric: Metric, number: str, unit: str | None) -> float:
     value = float(number.replace("_", ""))
     if value < 0:
         raise ValueError(f"{metric.name} is never negative: {number}")
+    if value > _LARGEST:
+        raise ValueError(f"the bound of {metric.name} is too large: {number[:20]}…")
     fitting = [name for name, (dimension, _) in UNITS.items() if dimension is metric.dimension]
     if unit is None:
         if metric.dimension in UNITS_OPTIONAL:

@@ -3,81 +3,29 @@
 Validation here is per field; what needs two fields at once (an unsorted ladder, overlapping pairs …) is `core.lint`.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
-from autoscaler.core.calendar import WeeklyHours, parse_hours
-from autoscaler.core.conditions import Condition, parse_condition
-from autoscaler.core.durations import DAY, HOUR, MINUTE, SECOND, parse_duration
+from autoscaler.core.conditions import Condition
+from autoscaler.core.durations import DAY, HOUR, MINUTE, SECOND
 from autoscaler.core.plans import Plan, find_plan
-
-
-def _from_text(
-    parse: Callable[[str], object], example: str, pattern: str | None = None
-) -> tuple[BeforeValidator, WithJsonSchema]:
-    """The validator and the editor's schema of a scalar that is written as text."""
-
-    def read(value: object) -> object:
-        if isinstance(value, str):
-            return parse(value)
-        raise ValueError(f"expected one value such as '{example}'")
-
-    schema: dict[str, Any] = {"type": ["string", "number"], "examples": [example]}
-    return BeforeValidator(read), WithJsonSchema(schema | ({"pattern": pattern} if pattern else {}))
-
-
-def _whole(text: str) -> int:
-    if re.fullmatch(r"\d{1,9}", text):
-        return int(text)
-    raise ValueError(f"'{text}' is no whole number")
-
-
-def _dollars(text: str) -> float:
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
-        return float(text)
-    raise ValueError(f"'{text}' is no amount in USD: write a number such as 60 or 12.50")
-
-
-def _percent(text: str) -> float:
-    if found := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", text):
-        return float(found[1]) / 100
-    raise ValueError(f"'{text}' is no percentage: write {text if text.isdigit() else '25'}%")
-
-
-def _per_day(text: str) -> int:
-    if found := re.fullmatch(r"(\d{1,3}) per day", text):
-        return int(found[1])
-    raise ValueError(f"'{text}' is no daily limit: write '4 per day'")
-
-
-def _plan(text: str) -> str:
-    if find_plan(text):
-        return text
-    raise ValueError(f"unknown plan '{text}'")
-
-
-def _env_key(text: str) -> str:
-    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
-        return text
-    raise ValueError(f"'{text}' is no name of an environment variable: letters, digits and _ only")
-
-
-Duration = Annotated[int, *_from_text(parse_duration, "30m")]
-"""Milliseconds."""
-Hours = Annotated[WeeklyHours, *_from_text(parse_hours, "mon-fri 09:00-17:00 Europe/Berlin")]
-Sentence = Annotated[Condition, *_from_text(parse_condition, "avg_response_time > 8s for 1h")]
-Whole = Annotated[int, *_from_text(_whole, "4")]
-Dollars = Annotated[float, *_from_text(_dollars, "60")]
-Percent = Annotated[float, *_from_text(_percent, "25%")]
-"""A share, 0 to 1 (or more, where more makes sense)."""
-PerDay = Annotated[int, *_from_text(_per_day, "4 per day")]
-PlanName = Annotated[str, AfterValidator(_plan)]
-EnvKey = Annotated[str, AfterValidator(_env_key)]
-Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_-]+$")]
+from autoscaler.core.scalars import (
+    Dollars,
+    Duration,
+    EnvKey,
+    EnvValue,
+    Hours,
+    Name,
+    Percent,
+    PerDay,
+    PlanName,
+    SecretName,
+    Sentence,
+    Whole,
+)
 
 
 class _Part(BaseModel):
@@ -98,7 +46,7 @@ class Mode(StrEnum):
 class SecretReference(_Part):
     """A secret, only ever by reference: the name of an environment variable of the bot."""
 
-    env: EnvKey
+    env: SecretName
 
 
 class Health(_Part):
@@ -169,7 +117,7 @@ class Tier(_Part):
     instances: Annotated[Whole, Field(ge=1, le=100)] = 1
     price: Dollars | None = None
     """USD a month and instance, where it differs from Render's price list."""
-    env: Mapping[EnvKey, Annotated[str, Field(max_length=32_768)]] = Field(default_factory=dict)
+    env: Mapping[EnvKey, EnvValue] = Field(default_factory=dict)
     scale_up: UpRules | None = None
     scale_down: DownRules | None = None
 
@@ -203,7 +151,11 @@ class Alert(_Part):
 
     name: Name
     when: Sentence
-    do: Literal["investigate", "prepare_for_scaling", "notify"] | AtLeast
+    do: Annotated[
+        Annotated[Literal["investigate", "prepare_for_scaling", "notify"], Tag("(word)")]
+        | Annotated[AtLeast, Tag("(floor)")],
+        Discriminator(lambda value: "(word)" if isinstance(value, str) else "(floor)"),
+    ]
 
 
 class Schedule(_Part):
@@ -287,7 +239,9 @@ class Evidence(_Part):
 class Policy(_Part):
     """One service, its ladder, its rules, its guards."""
 
-    version: Annotated[Literal[1], BeforeValidator(lambda text: 1 if text == "1" else text)]
+    version: Annotated[
+        Literal[1], BeforeValidator(lambda text: 1 if text == "1" else text), WithJsonSchema({"enum": [1, "1"]})
+    ]
     mode: Mode = Mode.OBSERVE
     service: ServiceRef
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]

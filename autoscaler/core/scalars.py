@@ -1,0 +1,94 @@
+"""One value of a policy file, from its literal text: the types that `core.policy` is made of, each with its editor schema."""
+
+import difflib
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from autoscaler.core.calendar import WeeklyHours, parse_hours
+from autoscaler.core.conditions import Condition, parse_condition
+from autoscaler.core.durations import PATTERN as DURATION
+from autoscaler.core.durations import parse_duration
+from autoscaler.core.plans import SPELLINGS, find_plan
+
+_LONGEST = 500
+"""Characters of a value that is parsed; every real one is far shorter."""
+
+
+def _from_text(parse: Callable[[str], object], example: str, **schema: Any) -> tuple[BeforeValidator, WithJsonSchema]:
+    """The validator and the editor's schema of a scalar that is written as text."""
+
+    def read(value: object) -> object:
+        if isinstance(value, str):
+            if len(value) > _LONGEST:
+                raise ValueError(f"{len(value)} characters are too long for one value such as '{example}'")
+            return parse(value)
+        raise ValueError(f"expected one value such as '{example}'")
+
+    return BeforeValidator(read), WithJsonSchema({"type": "string", "examples": [example]} | schema)
+
+
+def _whole(text: str) -> int:
+    if re.fullmatch(r"\d{1,9}", text):
+        return int(text)
+    raise ValueError(f"'{text}' is no whole number")
+
+
+def _dollars(text: str) -> float:
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
+        return float(text)
+    raise ValueError(f"'{text}' is no amount in USD: write a number such as 60 or 12.50")
+
+
+def _percent(text: str) -> float:
+    if found := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", text):
+        return float(found[1]) / 100
+    raise ValueError(f"'{text}' is no percentage: write {text if text.isdigit() else '25'}%")
+
+
+def _per_day(text: str) -> int:
+    if found := re.fullmatch(r"(\d{1,3}) per day", text):
+        return int(found[1])
+    raise ValueError(f"'{text}' is no daily limit: write '4 per day'")
+
+
+def _plan(text: str) -> str:
+    if find_plan(text):
+        return text
+    near = difflib.get_close_matches(text.lower(), SPELLINGS, n=1, cutoff=0.5)
+    raise ValueError(
+        f"unknown plan '{text}': " + (f"did you mean '{near[0]}'?" if near else f"use {', '.join(SPELLINGS[:3])} …")
+    )
+
+
+def _env_key(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
+        return text
+    raise ValueError(f"'{text}' is no name of an environment variable: letters, digits and _ only")
+
+
+def _secret_name(text: str) -> str:
+    """As `_env_key`; but what stands here by mistake may be the secret itself, and is not repeated."""
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", text):
+        return text
+    raise ValueError("write the name of an environment variable, such as SCALING_HEALTH_TOKEN: never the secret itself")
+
+
+_NUMBER = ["number", "string"]
+Duration = Annotated[int, *_from_text(parse_duration, "30m", pattern=rf"^{DURATION}$")]
+"""Milliseconds."""
+Hours = Annotated[WeeklyHours, *_from_text(parse_hours, "mon-fri 09:00-17:00 Europe/Berlin")]
+Sentence = Annotated[Condition, *_from_text(parse_condition, "avg_response_time > 8s for 1h")]
+Whole = Annotated[int, *_from_text(_whole, "4", type=_NUMBER)]
+Dollars = Annotated[float, *_from_text(_dollars, "60", type=_NUMBER)]
+Percent = Annotated[float, *_from_text(_percent, "25%", pattern=r"^[0-9.]+\s*%$")]
+"""A share, 0 to 1 (or more, where more makes sense)."""
+PerDay = Annotated[int, *_from_text(_per_day, "4 per day", pattern="^[0-9]+ per day$")]
+PlanName = Annotated[str, Field(max_length=60), AfterValidator(_plan), WithJsonSchema({"enum": list(SPELLINGS)})]
+EnvKey = Annotated[str, Field(max_length=200), AfterValidator(_env_key)]
+SecretName = Annotated[str, AfterValidator(_secret_name)]
+EnvValue = Annotated[str, Field(max_length=32_768), WithJsonSchema({"type": ["string", "number", "boolean"]})]
+"""The YAML's own text, whatever an editor takes it for."""
+Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_-]+$")]
