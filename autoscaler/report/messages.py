@@ -77,7 +77,7 @@ def change_live(change: Change) -> Message:
 
 
 def change_ended(change: Change) -> Message:
-    """How a change ended, what runs now, and what a person should do, if anything.
+    """How a change ended, what runs now, and what a person should do, if anything. For the team the soak's end is the end.
 
     Raises ValueError for a change that has not ended.
     """
@@ -85,8 +85,9 @@ def change_ended(change: Change) -> Message:
     if ending is None:
         raise ValueError(f"change {change.id} has not ended: it is {change.state}")
     running = _running(change)
-    lines = (change.outcome or change.walking_back or "", _advice(change))
-    took = () if change.ended_at is None else (("Took", format_duration(change.ended_at - change.created_at)),)
+    lines = (_sentence(change.outcome), _advice(change))
+    end = change.live_at or change.ended_at
+    took = () if end is None else (("Took", format_duration(end - change.created_at)),)
     return Message(
         title=ending.title.format(service=change.service, plan=_plan(running), tier=running.tier),
         tone=ending.tone,
@@ -114,7 +115,7 @@ def held(verdict: Verdict) -> Message:
         tone=tone,
         lines=(
             *((reason,) if reason else ()),
-            *(blocker_sentence(blocker, verdict.at) for blocker in verdict.blockers),
+            *(f"• {blocker_sentence(blocker, verdict.at)}" for blocker in verdict.blockers),
         ),
         fields=(*_cost_asked(verdict), *_earliest(verdict)),
     )
@@ -157,14 +158,15 @@ class _Ending:
 
 _ENDINGS = MappingProxyType(
     {
+        State.WATCHING: _Ending("Done: {service} runs on {plan} ({tier})", Tone.GOOD, "Nothing to do."),
         State.DONE: _Ending("Done: {service} runs on {plan} ({tier})", Tone.GOOD, "Nothing to do."),
         State.UNDONE: _Ending(
-            "Undone: {service} is back on {plan} ({tier})",
+            "Undone: {service} runs on {plan} ({tier}) again",
             Tone.BAD,
-            "Look at the deploy and its logs on Render; I try again after the cooldown if the rules still ask for it.",
+            "Look at the deploy and its logs on Render. I try again after the cooldown, if the rules still ask for it.",
         ),
         State.FAILED: _Ending(
-            "Failed: {service} needs a look, it was to leave {tier}",
+            "Failed: {service} is still on {plan} ({tier})",
             Tone.BAD,
             "Look at the service on Render; `autoscaler check` says what I would do now.",
         ),
@@ -182,14 +184,27 @@ _ENDINGS = MappingProxyType(
 
 
 def _advice(change: Change) -> str:
-    if change.state is State.FAILED and change.written:
+    if change.state is State.WATCHING and change.watch:
+        return f"Nothing to do. I keep an eye on it for {format_duration(change.watch)} from when it went live."
+    if change.state is State.FAILED and change.walking_back:
         return (
-            f"Render may hold half of it (written: {', '.join(change.written)}); that runs from the next deploy on. "
-            f"Set plan {change.origin.plan} and the env values of {change.origin.tier} back, or deploy to go on."
+            f"Render may hold half of it, and the next deploy would run that: set plan {change.origin.plan} "
+            f"and the env values of {change.origin.tier} there, then deploy."
         )
     if change.state is State.UNDONE and change.direction is Direction.DOWN:
         return "Nothing to do: the smaller plan was not enough."
     return _ENDINGS[change.state].advice
+
+
+def _sentence(text: str) -> str:
+    """A capital and a full stop, as far as the words allow: names of metrics stay as they are."""
+    words = text.strip()
+    if not words:
+        return ""
+    first, _, rest = words.partition(" ")
+    capital = first[:1].upper() + first[1:] if first.isalpha() else first
+    end = "" if words[-1] in ".!?…" else "."
+    return f"{capital}{' ' if rest else ''}{rest}{end}"
 
 
 def _plan(rung: Rung) -> str:
@@ -197,8 +212,8 @@ def _plan(rung: Rung) -> str:
 
 
 def _running(change: Change) -> Rung:
-    """What serves now: the target only once it went live and stayed."""
-    return change.target if change.live_at is not None and not change.walking_back else change.origin
+    """What serves now: the target once it went live, unless the way back went live as well."""
+    return change.target if change.live_at is not None and change.state is not State.UNDONE else change.origin
 
 
 def _cost_now(change: Change, running: Rung) -> str:

@@ -206,8 +206,7 @@ def _outlook(verdict: Verdict) -> str:
         return ""
     if nearest.held <= 0:
         return f"; {one_line(nearest.lacking)}" if nearest.lacking else ""
-    lacking = f", {one_line(nearest.lacking)}" if nearest.lacking else ""
-    return f"; closest: {condition_phrase(nearest)}, {held_phrase(nearest)}{lacking}"
+    return f"; closest: {seen_phrase(nearest)}"
 
 
 def _obstacles(verdict: Verdict) -> str:
@@ -233,16 +232,18 @@ def log_line(verdict: Verdict, took_ms: float) -> str:
     parts = [one_line(verdict.service), one_line(verdict.tier or "?"), closeness(verdict)]
     seen = [nearest] if nearest else []
     seen += [one for one in verdict.progress if one is not nearest and one.role is not Role.ALERT]
-    values = "; ".join(_seen_phrase(one) for one in seen[:3])
+    values = "; ".join(seen_phrase(one) for one in seen[:3])
     decided = verdict.why.replace("_", " ") if verdict.ask is Ask.HOLD else f"{verdict.ask}: {verdict.why}"
     tail = f"{decided}  {took_ms:.0f}ms"
     head = cut("  ".join(part for part in (*parts, values) if part), 200 - len(tail) - 2)
     return f"{head}  {tail}"
 
 
-def _seen_phrase(progress: Progress) -> str:
-    phrase = condition_phrase(progress)
-    return f"{phrase} {held_phrase(progress)}" if progress.holds or progress.held > 0 else phrase
+def seen_phrase(progress: Progress) -> str:
+    """The condition with its value, how far it has come, and what is lacking to judge it."""
+    held = f", {held_phrase(progress)}" if progress.holds or progress.held > 0 else ""
+    lacking = f", {one_line(progress.lacking)}" if progress.lacking else ""
+    return f"{condition_phrase(progress)}{held}{lacking}"
 
 
 def log_fields(verdict: Verdict) -> dict[str, object]:

@@ -7,7 +7,7 @@ from autoscaler.core.change import Change, Direction, Rung
 from autoscaler.core.durations import format_duration
 from autoscaler.core.evaluate import Ask
 from autoscaler.core.guards import Verdict, Why
-from autoscaler.report.sentences import WORDS, closest, condition_phrase, held_phrase, reason_sentence
+from autoscaler.report.sentences import WORDS, closest, condition_phrase, held_phrase, reason_sentence, seen_phrase
 from autoscaler.report.text import one_line
 from autoscaler.report.units import bar, format_plan, format_relative, format_time, monthly, monthly_step
 
@@ -43,7 +43,7 @@ def fleet(verdicts: Sequence[Verdict], plans: Mapping[str, str], now: int) -> Ta
 
 def _now(verdict: Verdict) -> str:
     nearest = closest(verdict)
-    return condition_phrase(nearest) if nearest else NOTHING
+    return seen_phrase(nearest) if nearest else NOTHING
 
 
 def _verdict(verdict: Verdict) -> str:
@@ -59,7 +59,7 @@ def _next(verdict: Verdict, now: int) -> str:
     if verdict.ask is not Ask.HOLD:
         if verdict.not_before is None:
             return "needs a person" if any(one.why.needs_a_person for one in verdict.blockers) else "when that ends"
-        return format_relative(verdict.not_before, now)
+        return format_relative(max(verdict.not_before, now), now)
     nearest = closest(verdict)
     return bar(nearest.held) if nearest and nearest.held > 0 else NOTHING
 

@@ -6,7 +6,6 @@ from types import MappingProxyType
 from autoscaler.core.durations import DAY, MINUTE, format_duration
 from autoscaler.core.metrics import UNITS, Dimension, Metric
 
-
 _SIZES: MappingProxyType[Dimension, tuple[tuple[str, float], ...]] = MappingProxyType(
     {
         Dimension.TIME: (("min", 120), ("s", 1), ("ms", 0)),
