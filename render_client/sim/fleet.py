@@ -8,7 +8,7 @@ from render_client.sim.world import World
 
 def launch(world: World, service: Service, deploy: Deploy, snapshot: Snapshot, now: int, *, seconds: float) -> Instance:
     """Start one instance. A record is healthy after so many seconds; a process when it answers (`processes`)."""
-    instance = Instance(world.new_instance_id(service), deploy.id, snapshot, now)
+    instance = Instance(world.new_instance_id(service), deploy.id, snapshot, created_at=now, start_at=now)
     service.instances.append(instance)
     if service.command is None:
         world.after(seconds, now, lambda at: became_healthy(world, service, instance, at))
@@ -60,6 +60,7 @@ def crashed(world: World, service: Service, instance: Instance, reason: Json, no
         seconds=world.durations.start,
     )
     replacement.replaces = instance.replaces
+    replacement.start_at = now + round(world.durations.start * 1000)
 
 
 def oom_killed(world: World, service: Service, now: int) -> Instance:
@@ -74,6 +75,7 @@ def oom_killed(world: World, service: Service, now: int) -> Instance:
     limit = PLANS[serving[-1].snapshot.plan].memory
     reason = {"oomKilled": {"memoryLimit": f"{limit // MIB}Mi"}}
     crashed(world, service, serving[-1], reason, now)
+    serving[-1].state = "killed"
     return serving[-1]
 
 

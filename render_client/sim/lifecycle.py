@@ -12,7 +12,7 @@ env vars of the deploy that it goes back to.
 from dataclasses import dataclass
 
 from render_client.sim import fleet
-from render_client.sim.state import CANCELABLE, Deploy, Json, Refused, Service, Snapshot, Source
+from render_client.sim.state import CANCELABLE, Deploy, Instance, Json, Refused, Service, Snapshot, Source
 from render_client.sim.world import World
 
 BUILD = "build_in_progress"
@@ -94,10 +94,25 @@ def branch_head(service: Service) -> Source:
     return Source(service.commits[-1], None)
 
 
-def update_failed(world: World, service: Service, deploy: Deploy, failure: Json, now: int) -> None:
-    """The new instances of a deploy did not come up: they are ended, the old ones go on (those without a disk)."""
+def instance_healthy(world: World, service: Service, instance: Instance, now: int) -> None:
+    """The process of an instance answers: it may be the last that its deploy waits for."""
+    fleet.became_healthy(world, service, instance, now)
+    settle(world, service, service.deploy(instance.deploy_id), now)
+
+
+def instance_failed(world: World, service: Service, instance: Instance, failure: Json, now: int) -> None:
+    """The process of an instance ended or never answered.
+
+    During its deploy that fails the deploy: its new instances are ended, the old ones go on (where there is no disk).
+    Later it is a crash.
+    """
+    if instance not in service.instances:
+        return
+    deploy = service.deploy(instance.deploy_id)
     if deploy.status == UPDATE:
         _end(world, service, deploy, "update_failed", now, {"failure": {"evicted": False, **failure}})
+    else:
+        fleet.crashed(world, service, instance, failure, now)
 
 
 def settle(world: World, service: Service, deploy: Deploy, now: int) -> None:

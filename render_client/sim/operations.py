@@ -60,6 +60,7 @@ def update_service(call: Incoming) -> Reply:
 
 def delete_service(call: Incoming) -> Reply:
     """DELETE /services/{serviceId}; afterwards it is not found."""
+    call.service.instances.clear()
     del call.world.services[call.service.id]
     return Reply(204)
 

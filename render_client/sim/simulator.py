@@ -1,8 +1,9 @@
 """Starting and stopping a local Render in this process."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -13,6 +14,8 @@ from render_client.sim.calls import Call, Hooks
 from render_client.sim.clock import Clock, ManualClock, SystemClock
 from render_client.sim.faults import Faults
 from render_client.sim.gateway import PREFIX, Gateway
+from render_client.sim.processes import Processes
+from render_client.sim.proxy import Proxy, proxy_session
 from render_client.sim.spec import WorldSpec, default_world
 from render_client.sim.world import World
 
@@ -77,6 +80,7 @@ async def running_simulator(
 
     Raises:
         OSError: The port is taken.
+        AppFailedError: An app with a command does not come up.
     """
     clock = clock or SystemClock()
     if not isinstance(world, World):
@@ -94,6 +98,29 @@ async def running_simulator(
         site = web.TCPSite(runner, HOST, port)
         await site.start()
         bound: int = runner.addresses[0][1]
-        yield Simulator(f"http://{HOST}:{bound}", clock, gateway)
+        async with _running_apps(world, clock):
+            yield Simulator(f"http://{HOST}:{bound}", clock, gateway)
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def _running_apps(world: World, clock: Clock) -> AsyncIterator[None]:
+    """The processes and proxies of the services that have a command."""
+    services = [service for service in world.services.values() if service.command]
+    if not services:
+        yield
+        return
+    async with proxy_session() as session, AsyncExitStack() as stack:
+        processes = Processes(world, clock, session)
+        stack.push_async_callback(processes.stop)
+        for service in services:
+            if service.document["type"] == "web_service":
+                proxy = Proxy(session, partial(processes.ports, service))
+                runner = web.ServerRunner(web.Server(proxy.handle), shutdown_timeout=0.2)
+                await runner.setup()
+                stack.push_async_callback(runner.cleanup)
+                await web.TCPSite(runner, HOST, 0).start()
+                service.details["url"] = f"http://{HOST}:{runner.addresses[0][1]}"
+        await processes.start()
+        yield

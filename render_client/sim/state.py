@@ -69,15 +69,18 @@ class Event:
 class Instance:
     """One running copy: starting, then serving, then draining; then it is dropped, and its process is ended.
 
+    `killed` for its memory is the one end without SIGTERM.
     `healthy` is known before `serving`: a deploy switches all its instances at once. `replaces` is the instance that
-    leaves when this one serves (a restart).
+    leaves when this one serves (a restart). A process is not started before `start_at`, so that one that crashes at once
+    does not do so all the time.
     """
 
     id: str
     deploy_id: str
     snapshot: Snapshot
     created_at: int
-    state: Literal["starting", "serving", "draining"] = "starting"
+    start_at: int
+    state: Literal["starting", "serving", "draining", "killed"] = "starting"
     healthy: bool = False
     replaces: str | None = None
 
