@@ -1,11 +1,13 @@
 """Numbers that only the app knows: its connection pools, its business, what its users tell it."""
 
 import logging
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TypeVar
 
-T = TypeVar("T")
+R = TypeVar("R")
+V = TypeVar("V")
 
 logger = logging.getLogger("app_core")
 
@@ -34,13 +36,11 @@ class Gauges:
 
     def read_pools(self) -> dict[str, dict[str, int]]:
         """Use and size by pool."""
-        return {
-            name: {"in_use": in_use, "size": size} for name, (in_use, size) in _read_all("pool", self._pools).items()
-        }
+        return _read_all("pool", self._pools, _pool)
 
     def read_business(self) -> dict[str, float]:
         """Value by metric."""
-        return _read_all("business metric", self._business)
+        return _read_all("business metric", self._business, _finite)
 
     def read_signals(self) -> dict[str, int]:
         """Times each signal came since the start."""
@@ -48,12 +48,24 @@ class Gauges:
             return dict(self._signals)
 
 
-def _read_all(kind: str, readers: dict[str, Callable[[], T]]) -> dict[str, T]:
+def _pool(reading: tuple[int, int]) -> dict[str, int]:
+    in_use, size = reading
+    return {"in_use": int(in_use), "size": int(size)}
+
+
+def _finite(reading: float) -> float:
+    value = float(reading)
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is no number that JSON has")
+    return value
+
+
+def _read_all(kind: str, readers: Mapping[str, Callable[[], R]], convert: Callable[[R], V]) -> dict[str, V]:
     """Ask every reader; one that fails is left out, since one broken gauge must not hide all the other numbers."""
-    values: dict[str, T] = {}
+    values: dict[str, V] = {}
     for name, read in readers.items():
         try:
-            values[name] = read()
+            values[name] = convert(read())
         except Exception:
             logger.exception("the %s %r could not be read and is left out of the report", kind, name)
     return values

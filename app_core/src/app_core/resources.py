@@ -130,7 +130,7 @@ class Resources:
 
     def _memory_limit(self, level: str) -> float | None:
         limit = _integer(self._read(self._files.memory_limit, level))
-        return None if limit is None or limit >= _NO_LIMIT else limit
+        return limit if limit is not None and 0 < limit < _NO_LIMIT else None
 
     def _cpu_limit(self, level: str) -> float | None:
         if self._files is _V2:

@@ -1,0 +1,237 @@
+"""What the seed's own tracker, middleware, profile and endpoint got wrong, by its number in the list of proven defects."""
+
+import asyncio
+import json
+
+import pytest
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse, StreamingResponse
+
+from app_core import ScalingConfig, ScalingMiddleware, instrument
+from app_core.instance import describe, guess_plan
+from app_core.recommendation import recommend
+from app_core.resources import Limits, Resources
+from tests.support.asgi import Call, Clock, Puppet, cgroup_v2, fetch, http_scope, settle
+
+HEALTH = "/api/health/scaling"
+
+
+def minutes_of_requests(tracker, clock, minutes, *, took=0.1, error=False):
+    """Six requests a minute, one at a time."""
+    for _ in range(6 * minutes):
+        clock.advance(10)
+        tracker.end(tracker.begin() - took, error)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def puppet():
+    return Puppet()
+
+
+@pytest.fixture
+def measured(puppet, clock, tmp_path):
+    return ScalingMiddleware(puppet, clock=clock, cgroup_root=cgroup_v2(tmp_path))
+
+
+def advice(measured):
+    instruments = measured.instruments
+    return recommend(instruments.tracker, instruments.config, instruments.resources.limits)
+
+
+def test_1_one_slow_request_recommends_nothing(measured, clock):
+    clock.advance(1000)
+    tracker = measured.instruments.tracker
+    tracker.end(tracker.begin() - 60, error=True)
+    assert advice(measured)["should_scale"] is False
+
+    minutes_of_requests(tracker, clock, 17, took=9)
+    assert advice(measured)["triggers"] == ["High response time: 9.0s"]
+
+
+def test_2_polls_do_not_move_the_numbers_only_time_does(measured, clock):
+    tracker = measured.instruments.tracker
+    minutes_of_requests(tracker, clock, 15, took=9)
+    polled_often = [advice(measured) for _ in range(100)]
+    assert all(one == polled_often[0] for one in polled_often)
+    assert polled_often[0]["should_scale"] is True
+
+    clock.advance(16 * 60)
+    assert advice(measured)["should_scale"] is False
+
+
+def test_3_early_errors_are_forgotten_and_new_ones_seen_on_an_old_process(measured, clock):
+    tracker = measured.instruments.tracker
+    minutes_of_requests(tracker, clock, 50, error=True)  # the seed's 300 errors
+    assert advice(measured)["metrics"]["error_rate_percent"] == 100
+
+    minutes_of_requests(tracker, clock, 17)  # 102 successes do, not 5,700
+    assert advice(measured)["metrics"]["error_rate_percent"] == 0
+
+    minutes_of_requests(tracker, clock, 15 * 60)
+    minutes_of_requests(tracker, clock, 17, error=True)
+    assert advice(measured)["metrics"]["error_rate_percent"] == 100
+
+
+def test_4_memory_is_that_of_the_instance_not_of_the_host(tmp_path):
+    root = cgroup_v2(tmp_path, memory_current="104857600", memory_stat="anon 1\ninactive_file 4857600\n")
+    resources = Resources(root)
+    assert resources.limits.memory_bytes == 512 * 2**20
+    assert resources.usage().memory_bytes == 100_000_000
+
+
+def test_5_the_profile_follows_the_limit_of_the_instance(tmp_path):
+    small = ScalingMiddleware(Puppet(), cgroup_root=cgroup_v2(tmp_path / "small"))
+    large = ScalingMiddleware(Puppet(), cgroup_root=cgroup_v2(tmp_path / "large", memory_max=str(2 << 30)))
+    assert (small.instruments.config.profile, small.instruments.config.max_concurrent) == ("mvp", 8)
+    assert (large.instruments.config.profile, large.instruments.config.max_concurrent) == ("scaled", 20)
+
+
+async def test_6_the_health_poll_is_no_concurrency(measured):
+    answer = await fetch(measured, HEALTH)
+    assert json.loads(answer.body)["current_metrics"]["concurrent_requests"] == 0
+    assert measured.instruments.tracker.peak("1m") == 0
+
+
+async def test_7_health_polls_do_not_dilute_the_response_time(measured, puppet, clock):
+    for _ in range(20):
+        call = Call(measured)
+        await settle()
+        clock.advance(9)
+        puppet.answers[-1].set()
+        await call.task
+    for _ in range(100):
+        await fetch(measured, HEALTH)
+    answer = json.loads((await fetch(measured, HEALTH)).body)
+    assert answer["windows"]["5m"]["mean"] == pytest.approx(9)
+    assert answer["counters"]["requests_total"] == 20
+
+
+async def test_8_a_burst_between_two_polls_is_seen(measured, puppet, clock):
+    await fetch(measured, HEALTH)
+    clock.advance(2)
+    burst = [Call(measured) for _ in range(7)]
+    await settle()
+    for answer in puppet.answers:
+        answer.set()
+    await asyncio.gather(*(call.task for call in burst))
+    clock.advance(7)
+    polled = json.loads((await fetch(measured, HEALTH)).body)
+    assert polled["current_metrics"]["concurrent_requests"] == 0
+    assert polled["concurrency"]["peak"]["10s"] == 7
+
+
+async def test_9_the_peak_is_over_a_window_and_goes_down_again(measured, clock):
+    tracker = measured.instruments.tracker
+    started = [tracker.begin() for _ in range(12)]
+    for one in started:
+        tracker.end(one, error=False)
+    assert [tracker.peak(name) for name in ("10s", "1m", "5m", "15m")] == [12, 12, 12, 12]
+    clock.advance(66)
+    assert [tracker.peak(name) for name in ("10s", "1m", "5m", "15m")] == [0, 0, 12, 12]
+    clock.advance(15 * 60)
+    assert tracker.peak("15m") == 0
+
+
+async def test_10_a_5xx_response_is_an_error_and_so_is_an_exception(clock, tmp_path):
+    app = FastAPI()
+    instruments = instrument(app, clock=clock, cgroup_root=cgroup_v2(tmp_path))
+
+    @app.get("/broken")
+    async def broken():
+        return PlainTextResponse("no", status_code=503)
+
+    @app.get("/raises")
+    async def raises():
+        raise RuntimeError("on purpose")
+
+    assert (await fetch(app, "/broken")).status == 503
+    assert instruments.tracker.errors == 1
+    with pytest.raises(RuntimeError, match="on purpose"):
+        await fetch(app, "/raises")
+    assert (instruments.tracker.requests, instruments.tracker.errors) == (2, 2)
+    assert (await fetch(app, "/missing")).status == 404
+    assert instruments.tracker.errors == 2  # a wrong address is no failure of the service
+
+
+async def test_11_a_stream_counts_until_its_last_byte(clock, tmp_path):
+    app = FastAPI()
+    instruments = instrument(app, clock=clock, cgroup_root=cgroup_v2(tmp_path))
+    go_on = asyncio.Event()
+
+    @app.get("/stream")
+    async def stream():
+        async def parts():
+            yield b"first"
+            await go_on.wait()
+            clock.advance(30)
+            yield b"last"
+
+        return StreamingResponse(parts())
+
+    call = Call(app, http_scope("/stream"))
+    await settle()
+    assert call.body == b"first"
+    assert instruments.tracker.concurrent == 1
+    go_on.set()
+    await call.task
+    assert call.body == b"firstlast"
+    assert instruments.tracker.concurrent == 0
+    assert instruments.tracker.statistics("1m").max == 30
+
+
+async def test_12_a_client_that_disconnects_leaks_no_concurrency(measured, clock):
+    cancelled = Call(measured)
+    await settle()
+    assert measured.instruments.tracker.concurrent == 1
+    cancelled.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled.task
+    assert measured.instruments.tracker.concurrent == 0
+    assert measured.instruments.gate.running == 0
+    assert measured.instruments.tracker.errors == 0  # the client left; nothing failed here
+
+
+async def test_13_the_concurrency_header_includes_its_own_request(measured, puppet):
+    calls = [Call(measured) for _ in range(3)]
+    await settle()
+    puppet.answers[0].set()
+    await calls[0].task
+    assert calls[0].headers[b"x-concurrent-requests"] == b"3"
+    puppet.answers[1].set()
+    await calls[1].task
+    assert calls[1].headers[b"x-concurrent-requests"] == b"2"
+    puppet.answers[2].set()
+    await calls[2].task
+
+
+@pytest.mark.parametrize(
+    ("cores", "megabytes", "plan", "words"),
+    (
+        (0.5, 512, "starter", "0.5 CPU + 512MB"),
+        (1, 2048, "standard", "1 CPU + 2GB"),
+        (4, 16384, "pro_max", "4 CPU + 16GB"),
+    ),
+)
+def test_14_the_instance_is_known_by_its_limits(cores, megabytes, plan, words):
+    limits = Limits(megabytes << 20, cores)
+    assert guess_plan(limits) == plan
+    assert describe(limits) == words
+
+
+def test_the_settings_of_the_seed_are_all_read():
+    config = ScalingConfig.from_environment(512 << 20, {})
+    assert config.settings() == {
+        "REQUEST_CACHE_TTL": 600,
+        "MAX_CONCURRENT": 8,
+        "DB_POOL_SIZE": 3,
+        "DB_POOL_OVERFLOW": 2,
+        "MAX_CACHE_ENTRIES": 100,
+        "CLEANUP_INTERVAL": 300,
+        "RESPONSE_TIME_WARNING": 5.0,
+        "MEMORY_WARNING_MB": 350,
+    }
