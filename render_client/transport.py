@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import httpx
 from pydantic import SecretStr
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential
 
 from render_client.budget import LONGEST_WINDOW, Quota, RateBudget, quota_of
 from render_client.errors import BadKeyError, NotFoundError, RateLimitedError, RenderDownError, RenderError
@@ -181,9 +181,9 @@ def _is_worth_repeating(call: Call, error: BaseException) -> bool:
 
 def _pause(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, RenderError) and error.retry_after is not None:
-        return error.retry_after + random.uniform(0, LONGEST_JITTER)
-    return wait_exponential_jitter(initial=0.5, max=8, jitter=LONGEST_JITTER)(state)
+    asked_for = error.retry_after if isinstance(error, RenderError) else None
+    wait = wait_exponential(multiplier=0.5, max=8)(state) if asked_for is None else asked_for
+    return wait + random.uniform(0, LONGEST_JITTER)
 
 
 def _problem_with_key(key: SecretStr) -> str | None:

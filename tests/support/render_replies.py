@@ -14,7 +14,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "render"
 KEY = "rnd_ThisMustNeverShow0123456789"
 SERVICE = "srv-cukr0123456789abcdef"
 
-Reply = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+Reply = httpx.Response | BaseException | Callable[[httpx.Request], httpx.Response]
 
 
 def service_json(**changes: Any) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class Script(httpx.AsyncBaseTransport):
         await request.aread()
         reply = self._replies[min(len(self.requests), len(self._replies) - 1)]
         self.requests.append(request)
-        if isinstance(reply, Exception):
+        if isinstance(reply, BaseException):
             raise reply
         if isinstance(reply, httpx.Response):  # a copy: a response is read once
             return httpx.Response(reply.status_code, headers=reply.headers, content=reply.content)
