@@ -1,11 +1,24 @@
 """Text, a file or a folder into policies, with every problem at once."""
 
+import hashlib
+import stat
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from autoscaler.core.lint import Path as Place
 from autoscaler.core.lint import Severity
 from autoscaler.core.policy import Policy
-from autoscaler.policyfile.problems import LocatedProblem
+from autoscaler.policyfile.check import check, doubts
+from autoscaler.policyfile.problems import LocatedProblem, PolicyError
+from autoscaler.policyfile.source import read_yaml
+from autoscaler.policyfile.tree import Flaw, Mark, Node
+
+MAX_BYTES = 1_000_000
+MAX_PROBLEMS = 100
+"""A person mends no more at one time; a file with more of them is not a policy."""
+_NEXT_STEP = "copy policies/holisticos.yaml into it and edit that"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +46,130 @@ class Loaded:
         return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A sound file with the places of its values."""
+
+    file: PolicyFile
+    root: Node
+
+
 def load_text(text: str, name: str) -> PolicyFile:
     """One policy from its YAML text; `name` stands for the file in messages. Raises PolicyError with every problem."""
-    raise NotImplementedError
+    return _read(text, name).file
 
 
 def load_file(path: Path) -> PolicyFile:
     """One policy from its file. Raises PolicyError with every problem, also when the file can't be read."""
-    raise NotImplementedError
+    return load_text(_text(path), str(path))
 
 
 def load_folder(path: Path) -> Loaded:
-    """Every `*.yaml` and `*.yml` of a folder, by name; hidden files and `*.test.yaml` are left out. Never raises for what it finds there."""
-    raise NotImplementedError
+    """Every `*.yaml` and `*.yml` of a folder, by name; hidden files and `*.test.yaml` are left out.
+
+    Never raises for what it finds there: what can't run is among the problems, and no other file is held up by it.
+    """
+    try:
+        names = sorted(entry.name for entry in path.iterdir() if _is_policy(entry.name))
+    except OSError as error:
+        hint = "name the folder that holds the policies, or make it: " + _NEXT_STEP
+        return Loaded((), (_at_start(str(path), f"this folder can't be read: {error.strerror}", "unreadable", hint),))
+    if not names:
+        return Loaded((), (_at_start(str(path), "this folder holds no policy (*.yaml)", "no_policies", _NEXT_STEP),))
+    found: list[_Read] = []
+    told: list[LocatedProblem] = []
+    for name in names:
+        try:
+            found.append(_read(_text(path / name), str(path / name)))
+        except PolicyError as error:
+            told += error.problems
+        else:
+            told += found[-1].file.warnings
+    twice = _twice(found)
+    unsound = {problem.file for problem in twice}
+    files = tuple(read.file for read in found if read.file.path not in unsound)
+    return Loaded(
+        files, tuple(sorted((*told, *twice), key=lambda problem: (problem.file, problem.line, problem.column)))
+    )
+
+
+def _is_policy(name: str) -> bool:
+    return (
+        name.endswith((".yaml", ".yml")) and not name.endswith((".test.yaml", ".test.yml")) and not name.startswith(".")
+    )
+
+
+def _at_start(file: str, message: str, code: str, hint: str | None = None) -> LocatedProblem:
+    return LocatedProblem(file, 1, 1, Severity.ERROR, message, code, hint)
+
+
+def _text(path: Path) -> str:
+    name = str(path)
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise PolicyError(
+                [_at_start(name, "this is a folder, not a policy file", "unreadable", "name a file in it")]
+            )
+        if not stat.S_ISREG(mode):  # a pipe would wait for ever
+            raise PolicyError([_at_start(name, "this is no ordinary file", "unreadable")])
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise PolicyError([_at_start(name, f"this file can't be read: {error.strerror}", "unreadable")]) from error
+    if len(data) > MAX_BYTES:
+        raise PolicyError([_at_start(name, "this file is larger than 1 MB: no policy is", "too_large")])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        mark = Mark(before.count(b"\n") + 1, len(before) - before.rfind(b"\n"))
+        raise PolicyError(
+            _located(name, [Flaw(mark, "this is no UTF-8 text: save the file as UTF-8", "not_utf8")])
+        ) from error
+
+
+def _located(name: str, flaws: Iterable[Flaw], severity: Severity = Severity.ERROR) -> list[LocatedProblem]:
+    """In the order of the file, each once (an alias repeats what stands at its anchor)."""
+    ordered = sorted(dict.fromkeys(flaws), key=lambda flaw: flaw.mark)
+    located = [
+        LocatedProblem(name, flaw.mark.line, flaw.mark.column, severity, flaw.message, flaw.code, flaw.hint)
+        for flaw in ordered
+    ]
+    more = len(located) - MAX_PROBLEMS
+    return [*located[:MAX_PROBLEMS], _at_start(name, f"and {more} more problems", "too_many")] if more > 0 else located
+
+
+def _read(text: str, name: str) -> _Read:
+    root, flaws = read_yaml(text)
+    if root is None:
+        raise PolicyError(_located(name, flaws))
+    policy, errors = check(root)
+    if policy is None or flaws or errors:
+        raise PolicyError(_located(name, [*flaws, *errors]))
+    warnings = _located(name, doubts(policy, root), Severity.WARNING)
+    return _Read(PolicyFile(name, policy, hashlib.sha256(text.encode()).hexdigest()[:12], tuple(warnings)), root)
+
+
+def _twice(found: Iterable[_Read]) -> list[LocatedProblem]:
+    """Two policies for one service would fight: told at each place, and neither runs."""
+    by_service: dict[tuple[str, str], list[_Read]] = defaultdict(list)
+    for read in found:
+        service = read.file.policy.service
+        by_service["id" if service.id else "name", service.label].append(read)
+    return [
+        _rival(read, key, value, [other for other in rivals if other is not read])
+        for (key, value), rivals in by_service.items()
+        if len(rivals) > 1
+        for read in rivals
+    ]
+
+
+def _rival(read: _Read, key: str, value: str, others: list[_Read]) -> LocatedProblem:
+    path: Place = ("service", key)
+    mark = read.root.locate(path)
+    elsewhere = ", ".join(f"{other.file.path}:{other.root.locate(path).line}" for other in others)
+    message = f"another policy speaks for the service '{value}' too, in {elsewhere}: neither runs"
+    return LocatedProblem(
+        read.file.path, mark.line, mark.column, Severity.ERROR, message, "duplicate_service", "keep one of them"
+    )

@@ -1,0 +1,92 @@
+"""A tree of literal values into a policy, or into everything that is wrong with it."""
+
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from autoscaler.core.lint import Path, Problem, Severity, problems
+from autoscaler.core.policy import Policy
+from autoscaler.policyfile.tree import Flaw, Node
+from autoscaler.policyfile.wording import explain
+
+MAX_ERRORS = 200
+"""More than anybody is shown; wording each of thousands would take seconds."""
+
+
+def check(root: Node) -> tuple[Policy | None, list[Flaw]]:
+    """The policy, if every value is sound by itself, and every error: of single values and of what does not fit together.
+
+    A value of None (nothing was written) has been told already; neither it nor what rests on it is told again.
+    """
+    nothing = set(root.nothing())
+    try:
+        policy = Policy.model_validate(root.plain())
+    except ValidationError as error:
+        told = error.errors(include_url=False)[:MAX_ERRORS]
+        wrong = {
+            path: details for details in told if not _is_told(path := _path(details["loc"], root), details, nothing)
+        }
+        found = [_worded(root, path, details) for path, details in wrong.items()]
+        return None, found + _misfits_of_the_rest(root, nothing.union(wrong))
+    return policy, _misfits(policy, root, nothing)
+
+
+def doubts(policy: Policy, root: Node) -> list[Flaw]:
+    """The warnings of a sound policy."""
+    return [_placed(problem, root) for problem in problems(policy) if problem.severity is Severity.WARNING]
+
+
+def _is_told(path: Path, details: ErrorDetails, nothing: set[Path]) -> bool:
+    """Whether this error only repeats that a value, or a value of this section, is missing after its key."""
+    return path in nothing or (details["type"] == "value_error" and any(empty[:-1] == path for empty in nothing))
+
+
+def _worded(root: Node, path: Path, details: ErrorDetails) -> Flaw:
+    wording = explain(details, path)
+    return Flaw(root.locate(path, at_key=wording.at_key), wording.message, wording.code, wording.hint)
+
+
+def _path(location: Path, root: Node) -> Path:
+    """Without pydantic's own steps, `[key]` and the tags of unions, which stand nowhere in the file."""
+    path: Path = ()
+    node: Node | None = root
+    for step in location:
+        child = node.child(step) if node else None
+        if child is None and isinstance(step, str) and step.startswith(("[", "(")):
+            continue
+        path, node = (*path, step), child
+    return path
+
+
+def _misfits(policy: Policy, root: Node, doubtful: Iterable[Path]) -> list[Flaw]:
+    """What does not fit together, but for what rests on a value that is wrong itself."""
+    return [
+        _placed(problem, root)
+        for problem in problems(policy)
+        if problem.severity is Severity.ERROR
+        and not any(_rests_on(place, wrong) for place in (problem.path, problem.related) if place for wrong in doubtful)
+    ]
+
+
+def _misfits_of_the_rest(root: Node, wrong: set[Path]) -> list[Flaw]:
+    """The same in a file with wrong values: without these, if what is left is a policy."""
+    rest = root.without(wrong)
+    try:
+        policy = Policy.model_validate(rest.plain())
+    except ValidationError:
+        return []
+    return _misfits(policy, rest, wrong)
+
+
+def _rests_on(place: Path, wrong: Path) -> bool:
+    """Whether a finding at `place` may come from the wrong value: within it, or beside it in the same section."""
+    is_sibling = wrong[:-1] == place[:-1] and isinstance(wrong[-1], str)
+    return is_sibling or wrong[: len(place)] == place
+
+
+def _placed(problem: Problem, root: Node) -> Flaw:
+    message = problem.message
+    if problem.related is not None:
+        message += f" (see line {root.locate(problem.related).line})"
+    return Flaw(root.locate(problem.path), message, problem.code)
