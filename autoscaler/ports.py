@@ -168,16 +168,8 @@ class ChangeOpenError(Exception):
     """Another change of that service is open: the partial unique index refused a second."""
 
 
-class Store(Protocol):
-    """The one place where facts live. Every method is one transaction; raises errors.StoreError only (and ChangeOpenError)."""
-
-    async def migrate(self) -> None:
-        """Bring the schema up to date. Raises StoreError when it is newer than this release."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of the database; a commit under way is waited for."""
-        ...
+class History(Protocol):
+    """What a pass needs of the store. Every method is one transaction; raises errors.StoreError (and ChangeOpenError)."""
 
     async def record(self, record: PassRecord) -> None:
         """All of it or nothing. Raises ChangeOpenError when `change` would be a second open one."""
@@ -189,6 +181,28 @@ class Store(Protocol):
 
     async def tier_changes(self, service_id: str) -> list[TierChanged]:
         """All that were ever seen, oldest first: the plan's tenancy."""
+        ...
+
+    async def changes(
+        self, service_id: str | None = None, *, states: Sequence[State] | None = None, limit: int = 100
+    ) -> list[Change]:
+        """Newest first."""
+        ...
+
+    async def verdicts(self, service_id: str | None = None, *, limit: int = 100) -> list[Verdict]:
+        """Newest first."""
+        ...
+
+
+class Store(History, Protocol):
+    """The one place where facts live."""
+
+    async def migrate(self) -> None:
+        """Bring the schema up to date. Raises StoreError when it is newer than this release."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the database; a commit under way is waited for."""
         ...
 
     async def save_change(
@@ -206,22 +220,12 @@ class Store(Protocol):
         """As last saved."""
         ...
 
-    async def changes(
-        self, service_id: str | None = None, *, states: Sequence[State] | None = None, limit: int = 100
-    ) -> list[Change]:
-        """Newest first."""
-        ...
-
     async def due_changes(self, now: int) -> list[Change]:
         """Not final, not proposed, and due; the longest due first."""
         ...
 
     async def journal(self, change_id: str) -> list[JournalEntry]:
         """In order."""
-        ...
-
-    async def verdicts(self, service_id: str | None = None, *, limit: int = 100) -> list[Verdict]:
-        """Newest first."""
         ...
 
     async def last_verdicts(self) -> list[Verdict]:

@@ -1,0 +1,85 @@
+"""The only wiring: which adapter stands behind which port."""
+
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from autoscaler.adapters.clock import SystemClock
+from autoscaler.adapters.health import HttpHealth
+from autoscaler.adapters.render import RenderAdapter
+from autoscaler.adapters.store import SqlStore, open_store
+from autoscaler.adapters.terminal import TerminalNotifier
+from autoscaler.engine.managed import Managed
+from autoscaler.engine.reconciler import Reconciler
+from autoscaler.engine.tick import Pass, Ticker
+from autoscaler.engine.worker import Parts, Worker
+from autoscaler.policyfile import PolicyFile
+from autoscaler.ports import Notifier
+from autoscaler.settings import Settings
+from render_client import RenderClient
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """Everything that a command may need, and what the worker works with."""
+
+    parts: Parts
+    render: RenderAdapter
+    health: HttpHealth
+    managed: dict[str, Managed]
+
+    def worker(self, files: Sequence[PolicyFile]) -> Worker:
+        """The worker over these parts."""
+        return Worker(self.parts, files, self.managed)
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncIterator[SqlStore]:
+    """The store, its schema up to date; closed at the end."""
+    store = open_store(settings.database_url)
+    try:
+        await store.migrate()
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def wired(
+    settings: Settings, *, dry_run: bool, on_pass: Callable[[Managed, Pass, float], None] = lambda *_: None
+) -> AsyncIterator[Wired]:
+    """Open everything, close everything. Raises UsageError without an API key, StoreError without a database."""
+    key = settings.need_render_key()
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(opened_store(settings))
+        client = RenderClient(key, settings.render_url, patience=20.0)
+        render = RenderAdapter(client)
+        stack.push_async_callback(render.close)
+        health = HttpHealth(clock)
+        stack.push_async_callback(health.close)
+        notifier = _notifier(settings, stack)
+        managed: dict[str, Managed] = {}
+        parts = Parts(
+            store=store,
+            render=render,
+            notifier=notifier,
+            clock=clock,
+            ticker=Ticker(store, health, clock, dry_run=dry_run),
+            reconciler=Reconciler(store, render, clock, managed),
+            dry_run=dry_run,
+            on_pass=on_pass,
+        )
+        yield Wired(parts, render, health, managed)
+
+
+def _notifier(settings: Settings, stack: AsyncExitStack) -> Notifier:
+    """Slack with a token, else the terminal. slack-sdk is 10 MB of memory that those without Slack need not pay."""
+    if settings.slack_bot_token is None:
+        return TerminalNotifier(sys.stdout)
+    from autoscaler.adapters.slack import SlackNotifier  # noqa: PLC0415 - see above
+
+    slack = SlackNotifier(settings.slack_bot_token, settings.slack_channel, base_url=settings.slack_url)
+    stack.push_async_callback(slack.aclose)
+    return slack

@@ -1,0 +1,60 @@
+"""What a change would do, call by call, without doing it: the very steps of `next_step`, on a world that says yes to all."""
+
+from dataclasses import dataclass, replace
+
+from autoscaler.core.change import Change, World
+from autoscaler.core.steps import (
+    AskDeploy,
+    Become,
+    SetEnv,
+    SetInstances,
+    SetPlan,
+    Wait,
+    Write,
+    attempted,
+    confirmed,
+    next_step,
+)
+
+_MOST = 1000
+"""More than any ladder has variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The calls in order, and what would stop or delay them, if anything."""
+
+    writes: tuple[Write, ...]
+    note: str = ""
+
+
+def preview(change: Change, world: World, now: int) -> Preview:
+    """Every write up to the deploy."""
+    writes: list[Write] = []
+    for _ in range(_MOST):
+        match next_step(change, world, now, look_every=0):
+            case Wait(why=why):
+                return Preview(tuple(writes), why)
+            case Become(change=after):
+                if after.state.is_final:
+                    return Preview(tuple(writes), after.outcome)
+                change = after
+            case AskDeploy() as ask:
+                change = attempted(change, ask, now)
+                return Preview((*writes, ask))
+            case SetPlan() | SetInstances() | SetEnv() as write:
+                writes.append(write)
+                change, world = confirmed(change, write), _after(world, write)
+    return Preview(tuple(writes), "more steps than can be shown")
+
+
+def _after(world: World, write: Write) -> World:
+    match write:
+        case SetPlan(plan):
+            return replace(world, plan=plan)
+        case SetInstances(count):
+            return replace(world, instances=count)
+        case SetEnv(name, value):
+            return replace(world, env={**world.env, name: value})
+        case AskDeploy():
+            return world

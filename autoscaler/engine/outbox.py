@@ -1,0 +1,38 @@
+"""Delivers what is to be told: at least once, in order within a thread, never in the way of scaling."""
+
+import logging
+
+from autoscaler.core.durations import MINUTE, SECOND
+from autoscaler.errors import RefusedError, UnavailableError
+from autoscaler.ports import Clock, Delivery, Notifier, Store
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 10 * MINUTE
+
+
+async def deliver(store: Store, notifier: Notifier, clock: Clock) -> int:
+    """Deliver what is due now; how many went out. Raises StoreError."""
+    sent = 0
+    for delivery in await store.undelivered(clock.now()):
+        event = delivery.event
+        try:
+            reference = await notifier.deliver(delivery)
+        except UnavailableError as error:
+            retry_at = clock.now() + _wait(delivery, error)
+            log.warning("message %s waits: %s", event.id, error)
+            await store.not_delivered(event.id, retry_at, str(error))
+        except RefusedError as error:
+            log.error("message %s can't be delivered: %s", event.id, error)  # noqa: TRY400 - the text says all; a trace would only hide it
+            await store.not_delivered(event.id, None, str(error))
+        else:
+            await store.delivered(event.id, clock.now(), reference)
+            sent += 1
+    return sent
+
+
+def _wait(delivery: Delivery, error: UnavailableError) -> int:
+    """What the other side asked for, else 2 s doubled with every attempt, ten minutes at most."""
+    if error.retry_after is not None:
+        return round(error.retry_after * SECOND)
+    return int(min(2 * SECOND * 2 ** min(delivery.attempts, 12), LONGEST_WAIT))

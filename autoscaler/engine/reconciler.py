@@ -1,0 +1,207 @@
+"""Carries changes on: observe, choose one step, write it down, do it, look again. The only writer to Render.
+
+A wait is a stored time, so nothing sleeps on a change and a restart goes on where the last one stopped.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from autoscaler.core.change import Change, JournalEntry, State, World
+from autoscaler.core.durations import MINUTE, SECOND
+from autoscaler.core.observations import Observation, TierChanged
+from autoscaler.core.steps import (
+    AskDeploy,
+    Become,
+    SetEnv,
+    SetInstances,
+    SetPlan,
+    Wait,
+    Write,
+    attempted,
+    confirmed,
+    next_step,
+    refused,
+)
+from autoscaler.engine.managed import Managed
+from autoscaler.errors import RefusedError, UnavailableError
+from autoscaler.ports import Clock, Event, EventKind, RenderPort, Store
+from autoscaler.report import messages
+
+log = logging.getLogger(__name__)
+
+MOST_STEPS = 300
+"""More than the largest change has; a bound, so that a mistake here can't spin."""
+RETRY = 10 * SECOND
+LOOK_EVERY = 5 * SECOND
+
+
+class Reconciler:
+    """Advances changes of the services that it is given."""
+
+    def __init__(self, store: Store, render: RenderPort, clock: Clock, managed: Mapping[str, Managed]) -> None:
+        """`managed`: by service id; a change of a service without a policy is carried on all the same."""
+        self._store = store
+        self._render = render
+        self._clock = clock
+        self._managed = managed
+
+    async def advance(self, change: Change) -> Change:
+        """Take every step that can be taken now; the change as it was last saved. Raises StoreError only."""
+        number = len(await self._store.journal(change.id))
+        for _ in range(MOST_STEPS):
+            try:
+                world = await self._observe(change)
+            except (UnavailableError, RefusedError) as error:
+                return await self._later(change, error)
+            step = next_step(change, world, self._clock.now(), self._look_every(change))
+            if isinstance(step, Wait):
+                change = replace(change, due_at=step.until)
+                await self._store.save_change(change)
+                return change
+            number += 1
+            if isinstance(step, Become):
+                change = await self._become(change, step, number)
+                if change.state.is_final:
+                    return change
+                continue
+            change, done = await self._write(change, step, number)
+            if not done:
+                return change
+        log.error(
+            "change %s of %s took over %d steps at once: left for a minute", change.id, change.service, MOST_STEPS
+        )
+        return await self._put_off(change, self._clock.now() + MINUTE)
+
+    def _look_every(self, change: Change) -> int:
+        managed = self._managed.get(change.service_id)
+        return min(LOOK_EVERY, managed.policy.service.health.every) if managed else LOOK_EVERY
+
+    async def _observe(self, change: Change) -> World:
+        service = await self._render.find_service(id=change.service_id, name=None)
+        names = sorted({*change.origin.env, *change.target.env})
+        managed = self._managed.get(change.service_id)
+        app = managed.app_seen() if managed else None
+        return World(
+            at=self._clock.now(),
+            plan=service.plan,
+            instances=service.instances,
+            env=await self._render.env(change.service_id, names),
+            deploys=await self._render.deploys(change.service_id),
+            suspended=service.suspended,
+            has_disk=service.has_disk,
+            render_autoscaling=service.render_autoscaling,
+            app=app,
+        )
+
+    async def _write(self, change: Change, write: Write, number: int) -> tuple[Change, bool]:
+        """Write the step down, do it, write down what came of it. False when it has to be looked at again later."""
+        now = self._clock.now()
+        entry = JournalEntry(change.id, number, now, _words(write))
+        events: list[Event] = []
+        if isinstance(write, AskDeploy):
+            change = attempted(change, write, now)
+            if len(change.attempts) == 1:
+                events.append(self._event(change, f"deploy{number}", EventKind.CHANGE_PROGRESS, _deploying(change)))
+        await self._store.save_change(change, journal=[entry], events=events)
+        try:
+            told = await self._perform(change, write)
+        except UnavailableError as error:
+            await self._outcome(change, entry, f"no answer: {error}")
+            if isinstance(write, AskDeploy) and not error.may_have_acted:
+                change = replace(change, attempts=change.attempts[:-1])  # it never reached Render: nothing to look for
+            return await self._later(change, error), False
+        except RefusedError as error:
+            await self._outcome(change, entry, f"refused: {error}")
+            return await self._become(change, refused(change, str(error), self._clock.now()), number + 1), True
+        change = confirmed(change, write)
+        await self._outcome(change, entry, told)
+        return change, True
+
+    async def _perform(self, change: Change, write: Write) -> str:
+        """The call itself, and what Render said, in words."""
+        match write:
+            case SetPlan(plan):
+                await self._render.set_plan(change.service_id, plan)
+            case SetInstances(count):
+                await self._render.set_instances(change.service_id, count)
+            case SetEnv(name, value):
+                await self._render.set_env(change.service_id, name, value)
+            case AskDeploy():
+                deploy = await self._render.deploy(change.service_id)
+                return f"deploy {deploy}" if deploy else "queued, without an id"
+        return "done"
+
+    async def _outcome(self, change: Change, entry: JournalEntry, outcome: str) -> None:
+        done = replace(entry, outcome=outcome[:500], ended_at=self._clock.now())
+        await self._store.save_change(change, journal=[done])
+
+    async def _become(self, change: Change, step: Become, number: int) -> Change:
+        """Save the change's next state, with what it means: what the team hears, and on which tier the app now runs."""
+        after, now = step.change, self._clock.now()
+        moved = f"{change.state} → {after.state}" + (" (walking back)" if after.walking_back else "")
+        entry = JournalEntry(after.id, number, now, moved, after.outcome or "noted", now)
+        observations = list(_observations(change, after, now))
+        events = [self._event(after, f"{after.state}{number}", kind, text) for kind, text in _told(change, step)]
+        managed = self._managed.get(after.service_id)
+        if managed is None:
+            await self._store.save_change(after, journal=[entry], events=events, observations=observations)
+        else:
+            async with managed.lock:
+                await self._store.save_change(after, journal=[entry], events=events, observations=observations)
+                for observation in observations:
+                    managed.state.fold(observation)
+        log.info("change %s of %s: %s%s", after.id, after.service, moved, f": {after.outcome}" if after.outcome else "")
+        return after
+
+    async def _later(self, change: Change, error: UnavailableError | RefusedError) -> Change:
+        """Render can't be read or written now: the change waits, and goes on when it can."""
+        wait = error.retry_after * SECOND if error.retry_after else RETRY
+        log.warning("change %s of %s waits %ds: %s", change.id, change.service, wait // SECOND, error)
+        return await self._put_off(change, self._clock.now() + round(wait))
+
+    async def _put_off(self, change: Change, until: int) -> Change:
+        change = replace(change, due_at=until)
+        await self._store.save_change(change)
+        return change
+
+    def _event(self, change: Change, key: str, kind: EventKind, message: messages.Message) -> Event:
+        managed = self._managed.get(change.service_id)
+        channel = managed.policy.notify.slack if managed else None
+        return Event(f"{change.id}:{key}", self._clock.now(), kind, change.service_id, message, channel, change.id)
+
+
+def _words(write: Write) -> str:
+    match write:
+        case SetPlan(plan):
+            return f"set plan {plan}"
+        case SetInstances(count):
+            return f"set {count} instances"
+        case SetEnv(name):
+            return f"set {name}"
+        case AskDeploy():
+            return "ask for a deploy (deploy_only)"
+
+
+def _deploying(change: Change) -> messages.Message:
+    rung = change.origin if change.walking_back else change.target
+    return messages.change_progress(change, f"Plan {rung.plan} and {len(rung.env)} env values are set; deploying.")
+
+
+def _told(before: Change, step: Become) -> list[tuple[EventKind, messages.Message]]:
+    """What the team hears of a move. The end of the soak is the end for them; `done` after the watch is quiet."""
+    after = step.change
+    if after.state is State.SOAKING:
+        return [(EventKind.CHANGE_LIVE, messages.change_live(after))]
+    if after.state is State.WATCHING or (after.state.is_final and before.state is not State.WATCHING):
+        return [(EventKind.CHANGE_ENDED, messages.change_ended(after))]
+    return [(EventKind.CHANGE_PROGRESS, messages.change_progress(after, step.told))] if step.told else []
+
+
+def _observations(before: Change, after: Change, now: int) -> list[Observation]:
+    """The tier changes when its deploy is live, not when it is asked for."""
+    if after.state is State.SOAKING and before.state is not State.SOAKING:
+        return [TierChanged(now, after.target.tier, after.target.plan, after.target.instances, after.spent)]
+    if after.state is State.UNDONE and after.live_at is not None:
+        return [TierChanged(now, after.origin.tier, after.origin.plan, after.origin.instances)]
+    return []

@@ -1,0 +1,148 @@
+"""One pass over one service: poll, read, fold, decide, judge, and one transaction for all of it."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from autoscaler.core.change import Change, Direction
+from autoscaler.core.durations import DAY
+from autoscaler.core.evaluate import Ask, Decision, decide
+from autoscaler.core.facts import Facts
+from autoscaler.core.guards import Verdict, judge
+from autoscaler.core.money import Spend, spend
+from autoscaler.core.observations import Missed, Observation
+from autoscaler.core.readings import read
+from autoscaler.engine.managed import Managed, rung
+from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, HealthPort, History, PassRecord
+from autoscaler.report import messages
+from autoscaler.report.sentences import reason_sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass saw and decided."""
+
+    observation: Observation
+    verdict: Verdict
+    change: Change | None
+    """The change that it began; in a dry run, that it would have begun."""
+
+
+class Ticker:
+    """Makes passes. In a dry run no change is ever committed; all the rest is the same code."""
+
+    def __init__(self, store: History, health: HealthPort, clock: Clock, *, dry_run: bool) -> None:
+        self._store = store
+        self._health = health
+        self._clock = clock
+        self._dry_run = dry_run
+
+    async def tick(self, managed: Managed) -> Pass:
+        """One pass, committed. Raises StoreError when it could not be."""
+        observation = await self.observe(managed)
+        async with managed.lock:
+            result = await self.judge(managed, observation)
+            change = None if self._dry_run else result.change
+            events = tuple(self._events(managed, result, change))
+            record = PassRecord(managed.service_id, (observation,), result.verdict, change, events)
+            try:
+                await self._store.record(record)
+            except ChangeOpenError:  # another worker was first: its change stands, ours never was
+                await self._store.record(replace(record, change=None, events=()))
+                result = replace(result, change=None)
+            managed.verdict = result.verdict
+        return result
+
+    async def observe(self, managed: Managed) -> Observation:
+        """Poll the app once."""
+        answer = await self._health.fetch(managed.policy.service.health)
+        if isinstance(answer, Missed):
+            return answer
+        return read(answer.body, answer.at, managed.last_reading, managed.state.every)
+
+    async def judge(self, managed: Managed, observation: Observation) -> Pass:
+        """Fold one observation and decide; commits nothing."""
+        managed.state.fold(observation)
+        now = max(observation.at, self._clock.now())
+        decision = decide(managed.state, now)
+        verdict = judge(managed.policy, decision, await self._facts(managed, decision))
+        if managed.verdict is not None and managed.verdict.key == verdict.key:
+            verdict = replace(verdict, since=managed.verdict.since)
+        change = _begin(managed, verdict, now) if verdict.goes else None
+        return Pass(observation, verdict, change)
+
+    async def _facts(self, managed: Managed, decision: Decision) -> Facts:
+        """The store is asked only when there is something to guard."""
+        seen = managed.seen
+        facts = Facts(
+            service_id=seen.id,
+            service=seen.name,
+            spend=Spend(0.0, estimated=True, month_left=1.0),
+            tier_known=managed.state.tier_known,
+            suspended=seen.suspended,
+            has_disk=seen.has_disk,
+        )
+        if decision.ask is Ask.HOLD:
+            return facts
+        recent = await self._store.changes(seen.id, limit=100)
+        ended = [change.ended_at for change in recent if change.ended_at is not None]
+        return replace(
+            facts,
+            spend=spend(managed.policy, await self._store.tier_changes(seen.id), decision.at),
+            open_change=next((change.id for change in recent if change.state.is_open), None),
+            last_change_ended=max(ended, default=None),
+            changes_today=tuple(
+                change.created_at for change in recent if not change.emergency and decision.at - change.created_at < DAY
+            ),
+        )
+
+    def _events(self, managed: Managed, result: Pass, change: Change | None) -> Iterator[Event]:
+        """What people are told of a pass: a change that begins, a hold that waits for them, an alert. Each once."""
+        verdict, before = result.verdict, managed.verdict
+        if change is not None:
+            message = messages.change_started(change)
+            yield _event(managed, f"{change.id}:started", EventKind.CHANGE_STARTED, message, verdict.at, change.id)
+        if (wanted := _wanted(verdict)) and (before is None or wanted != _wanted(before)):
+            key = f"held:{managed.service_id}:{verdict.since}"
+            yield _event(managed, key, EventKind.HELD, messages.held(verdict), verdict.at)
+        told = before.alerts if before is not None else ()
+        for alert in managed.policy.alerts:
+            if alert.name in verdict.alerts and alert.name not in told:
+                message = messages.alert(managed.file.path, alert, verdict)
+                key = f"alert:{managed.service_id}:{alert.name}:{verdict.at}"
+                yield _event(managed, key, EventKind.ALERT, message, verdict.at)
+
+
+def _wanted(verdict: Verdict) -> tuple[object, ...]:
+    """What a held verdict wants of people; empty when it wants nothing."""
+    guards = tuple(blocker.why for blocker in verdict.blockers if blocker.why.needs_a_person)
+    return (verdict.ask, verdict.target, guards) if guards and verdict.ask is not Ask.HOLD else ()
+
+
+def _begin(managed: Managed, verdict: Verdict, now: int) -> Change:
+    policy = managed.policy
+    origin, target = policy.tier(verdict.tier or ""), policy.tier(verdict.target or "")
+    assert origin is not None  # noqa: S101 - a verdict that goes has both
+    assert target is not None  # noqa: S101
+    return Change(
+        id=f"chg-{uuid.uuid4().hex[:12]}",
+        service_id=managed.service_id,
+        service=managed.seen.name,
+        origin=rung(origin),
+        target=rung(target),
+        direction=Direction.UP if verdict.ask is Ask.UP else Direction.DOWN,
+        reason=reason_sentence(verdict),
+        created_at=now,
+        due_at=now,
+        emergency=verdict.emergency,
+        policy_digest=managed.file.digest,
+        spent=verdict.spent,
+        soak=policy.verify.soak,
+        watch=policy.verify.watch,
+    )
+
+
+def _event(
+    managed: Managed, key: str, kind: EventKind, message: messages.Message, at: int, thread: str | None = None
+) -> Event:
+    return Event(key, at, kind, managed.service_id, message, managed.policy.notify.slack, thread)

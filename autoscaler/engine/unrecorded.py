@@ -1,0 +1,36 @@
+"""A store that reads and never writes: `check` looks at what the worker has recorded and leaves no trace of its own."""
+
+from collections.abc import Sequence
+
+from autoscaler.core.change import Change, State
+from autoscaler.core.guards import Verdict
+from autoscaler.core.observations import Observation, TierChanged
+from autoscaler.ports import PassRecord, Store
+
+
+class Unrecorded:
+    """The reads of `store`, or of an empty one; every write is forgotten. Only what a pass needs of ports.Store."""
+
+    def __init__(self, store: Store | None) -> None:
+        self._store = store
+
+    async def record(self, record: PassRecord) -> None:
+        """Forgotten."""
+
+    async def observations(self, service_id: str, since: int) -> list[Observation]:
+        """In arrival order, from `since` on."""
+        return await self._store.observations(service_id, since) if self._store else []
+
+    async def tier_changes(self, service_id: str) -> list[TierChanged]:
+        """All that were ever seen, oldest first."""
+        return await self._store.tier_changes(service_id) if self._store else []
+
+    async def changes(
+        self, service_id: str | None = None, *, states: Sequence[State] | None = None, limit: int = 100
+    ) -> list[Change]:
+        """Newest first."""
+        return await self._store.changes(service_id, states=states, limit=limit) if self._store else []
+
+    async def verdicts(self, service_id: str | None = None, *, limit: int = 100) -> list[Verdict]:
+        """Newest first."""
+        return await self._store.verdicts(service_id, limit=limit) if self._store else []
