@@ -13,10 +13,11 @@ from autoscaler.adapters.terminal import TerminalNotifier
 from autoscaler.engine.managed import Managed
 from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.tick import Pass, Ticker
+from autoscaler.engine.unrecorded import Unrecorded
 from autoscaler.engine.worker import Parts, Worker
 from autoscaler.policyfile import PolicyFile
-from autoscaler.ports import Notifier
-from autoscaler.settings import Settings
+from autoscaler.ports import History, Notifier
+from autoscaler.settings import Settings, sqlite_file
 from render_client import RenderClient
 
 
@@ -47,7 +48,7 @@ async def opened_store(settings: Settings) -> AsyncIterator[SqlStore]:
 
 @asynccontextmanager
 async def wired(
-    settings: Settings, *, dry_run: bool, on_pass: Callable[[Managed, Pass, float], None] = lambda *_: None
+    settings: Settings, *, dry_run: bool, on_pass: Callable[[Pass, float], None] = lambda *_: None
 ) -> AsyncIterator[Wired]:
     """Open everything, close everything. Raises UsageError without an API key, StoreError without a database."""
     key = settings.need_render_key()
@@ -72,6 +73,31 @@ async def wired(
             on_pass=on_pass,
         )
         yield Wired(parts, render, health, managed)
+
+
+@dataclass(frozen=True, slots=True)
+class Checking:
+    """What one look needs: nothing here can write."""
+
+    render: RenderAdapter
+    history: History
+    ticker: Ticker
+    clock: SystemClock
+
+
+@asynccontextmanager
+async def checking(settings: Settings) -> AsyncIterator[Checking]:
+    """Parts for `check`: the worker's records are read if there are any, and nothing is recorded."""
+    key = settings.need_render_key()
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        recorded = settings.has_database or sqlite_file(settings.database_url).exists()
+        history = Unrecorded(await stack.enter_async_context(opened_store(settings)) if recorded else None)
+        render = RenderAdapter(RenderClient(key, settings.render_url, patience=20.0))
+        stack.push_async_callback(render.close)
+        health = HttpHealth(clock)
+        stack.push_async_callback(health.close)
+        yield Checking(render, history, Ticker(history, health, clock, dry_run=True), clock)
 
 
 def _notifier(settings: Settings, stack: AsyncExitStack) -> Notifier:

@@ -46,7 +46,7 @@ class Parts:
     ticker: Ticker
     reconciler: Reconciler
     dry_run: bool
-    on_pass: Callable[[Managed, Pass, float], None]
+    on_pass: Callable[[Pass, float], None]
     """Told of every pass with the seconds that it took: the log line."""
 
 
@@ -133,7 +133,7 @@ class Worker:
         async with self._slots:
             began = time.perf_counter()
             result = await self._parts.ticker.tick(managed)
-            self._parts.on_pass(managed, result, time.perf_counter() - began)
+            self._parts.on_pass(result, time.perf_counter() - began)
 
     async def _look_due(self) -> None:
         parts = self._parts

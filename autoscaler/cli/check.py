@@ -1,0 +1,155 @@
+"""`autoscaler check`: one pass, the verdict with its reasons, the exact calls it would make. Changes nothing."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from autoscaler.bootstrap import Checking, checking
+from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption, ServiceArgument, sound_policies
+from autoscaler.cli.output import err, out, print_json, print_table
+from autoscaler.core.change import World
+from autoscaler.core.observations import Missed
+from autoscaler.core.preview import Preview, preview
+from autoscaler.core.steps import AskDeploy, SetEnv, SetInstances, SetPlan, Write
+from autoscaler.engine.adoption import adopt
+from autoscaler.engine.managed import Managed
+from autoscaler.engine.tick import Pass
+from autoscaler.errors import AutoscalerError, ExitCode, OutsideError
+from autoscaler.policyfile import PolicyFile
+from autoscaler.report import tables
+from autoscaler.report.sentences import log_fields, verdict_sentence
+from autoscaler.report.units import monthly_step
+from autoscaler.settings import load_settings
+
+DUE = 2
+"""What `--detailed-exitcode` returns when a change is due, as Terraform's plan does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One service, looked at once."""
+
+    managed: Managed
+    result: Pass
+    calls: tuple[dict[str, object], ...]
+    note: str
+
+
+def check(
+    service: ServiceArgument = None,
+    policies: PoliciesOption = POLICIES,
+    *,
+    as_json: JsonOption = False,
+    detailed_exitcode: Annotated[
+        bool,
+        typer.Option("--detailed-exitcode", help="Exit 0 when nothing is due, 2 when a change is, 1 on any error."),
+    ] = False,
+) -> None:
+    """Make one pass, say the verdict with its reasons and the exact calls it would make, and change nothing.
+
+    Windows are filled from the worker's database (DATABASE_URL), if there is one; else they begin with this pass.
+    """
+    try:
+        files = sound_policies(policies, only=service)
+        checked, failed = asyncio.run(_check(files))
+    except AutoscalerError as error:
+        if detailed_exitcode and error.exit_code == ExitCode.USAGE:
+            err.print(str(error), markup=False)
+            raise typer.Exit(ExitCode.FAILED) from None
+        raise
+    if as_json:
+        print_json([_document(one) for one in checked])
+    else:
+        for one in checked:
+            _print(one)
+    if failed:
+        raise typer.Exit(ExitCode.FAILED)
+    if detailed_exitcode and any(one.result.verdict.goes for one in checked):
+        raise typer.Exit(DUE)
+
+
+async def _check(files: Sequence[PolicyFile]) -> tuple[list[Checked], bool]:
+    checked, failed = [], False
+    async with checking(load_settings()) as parts:
+        for file in files:
+            try:
+                checked.append(await _one(parts, file))
+            except OutsideError as error:
+                err.print(f"{file.path}: {error}", markup=False)
+                failed = True
+    return checked, failed
+
+
+async def _one(parts: Checking, file: PolicyFile) -> Checked:
+    managed = await adopt(file, parts.render, parts.history, parts.clock, {})
+    result = await parts.ticker.judge(managed, await parts.ticker.observe(managed))
+    if result.change is None:
+        return Checked(managed, result, (), "")
+    service_id = managed.service_id
+    world = World(
+        at=parts.clock.now(),
+        plan=managed.seen.plan,
+        instances=managed.seen.instances,
+        env=await parts.render.env(service_id, sorted(result.change.target.env)),
+        deploys=await parts.render.deploys(service_id),
+        suspended=managed.seen.suspended,
+        has_disk=managed.seen.has_disk,
+        render_autoscaling=managed.seen.render_autoscaling,
+        app=managed.app_seen(),
+    )
+    shown: Preview = preview(result.change, world, parts.clock.now())
+    return Checked(managed, result, tuple(_call(service_id, write) for write in shown.writes), shown.note)
+
+
+def _call(service_id: str, write: Write) -> dict[str, object]:
+    """The HTTP call behind a step, as it would go out."""
+    path = f"/v1/services/{service_id}"
+    match write:
+        case SetPlan(plan):
+            return {"method": "PATCH", "path": path, "body": {"serviceDetails": {"plan": plan}}}
+        case SetInstances(count):
+            return {"method": "POST", "path": f"{path}/scale", "body": {"numInstances": count}}
+        case SetEnv(name, value):
+            return {"method": "PUT", "path": f"{path}/env-vars/{name}", "body": {"value": value}}
+        case AskDeploy():
+            return {"method": "POST", "path": f"{path}/deploys", "body": {"deployMode": "deploy_only"}}
+
+
+def _document(checked: Checked) -> dict[str, object]:
+    observation, verdict = checked.result.observation, checked.result.verdict
+    missed = {"reason": observation.reason, "detail": observation.detail} if isinstance(observation, Missed) else None
+    return log_fields(verdict) | {
+        "policy": checked.managed.file.path,
+        "due": verdict.goes,
+        "missed": missed,
+        "monthly_now": verdict.monthly_now,
+        "monthly_then": verdict.monthly_then,
+        "calls": list(checked.calls),
+        "note": checked.note,
+    }
+
+
+def _print(checked: Checked) -> None:
+    observation, verdict = checked.result.observation, checked.result.verdict
+    plan = checked.managed.seen.plan
+    out.print(
+        f"[bold]{verdict.service}[/bold] ({verdict.service_id}) on {verdict.tier or 'no tier of its policy'} ({plan})"
+    )
+    if isinstance(observation, Missed):
+        out.print(f"No reading: {observation.reason}, {observation.detail}", markup=False)
+    out.print(f"Verdict: {verdict_sentence(verdict)}", markup=False)
+    print_table(tables.rules(verdict), empty="No rule applies on this tier.")
+    if checked.calls:
+        assert verdict.monthly_now is not None  # noqa: S101 - a verdict that goes has a tier and a target
+        assert verdict.monthly_then is not None  # noqa: S101
+        out.print(
+            f"\nIt would make these {len(checked.calls)} calls ({monthly_step(verdict.monthly_now, verdict.monthly_then)}):"
+        )
+        for call in checked.calls:
+            out.print(f"  {call['method']:<5} {call['path']}  {call['body']}", markup=False, soft_wrap=True)
+    elif verdict.goes:
+        out.print(f"It would make no call now: {checked.note}", markup=False)
+    out.print("Nothing was changed.\n")

@@ -1,0 +1,74 @@
+"""`autoscaler`: one command, one file. This one only joins them and turns errors into exit codes."""
+
+import sys
+import traceback
+
+import click
+import typer
+from rich.markup import escape
+
+from autoscaler.cli import check, demo, history, run, status, validate
+from autoscaler.cli.output import err
+from autoscaler.errors import AutoscalerError, ExitCode
+from autoscaler.policyfile import PolicyError
+
+EPILOG = (
+    "First steps: copy policies/holisticos.yaml and edit it, [bold]autoscaler validate[/bold], then "
+    "[bold]autoscaler check[/bold] to see what it would do, and [bold]autoscaler run[/bold]."
+)
+
+app = typer.Typer(
+    name="autoscaler",
+    help="Keeps services on Render on the right instance plan.\n\n"
+    "It polls each app's scaling health endpoint, judges the rules of its policy over their windows, changes the plan and "
+    "the env vars that go with it in one deploy, verifies the result and tells the team.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("check")(check.check)
+app.command("validate")(validate.validate)
+app.command("status")(status.status)
+app.command("history")(history.history)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """The console script: 0 ok, 1 failed, 2 usage or bad policy, 3 a bug, 130 interrupted."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        code = ExitCode.INTERRUPTED
+    except AutoscalerError as error:
+        _explain(error)
+        code = error.exit_code
+    except BrokenPipeError:  # `autoscaler history | head`
+        code = ExitCode.OK
+    except Exception:  # noqa: BLE001 - the last line of defence: whatever comes here is a bug, and its exit code says so
+        traceback.print_exc()
+        err.print("[bold red]This is a bug.[/bold red] Please report it with the lines above.")
+        code = ExitCode.BUG
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _explain(error: AutoscalerError) -> None:
+    if isinstance(error, PolicyError):
+        for problem in error.problems:
+            err.print(str(problem), markup=False)
+    else:
+        err.print(f"[bold red]error:[/bold red] {escape(str(error))}")
+
+
+if __name__ == "__main__":
+    main()

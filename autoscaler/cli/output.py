@@ -1,0 +1,41 @@
+"""How commands print: tables for people, JSON for machines."""
+
+import json
+import sys
+
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from autoscaler.report.tables import Table
+
+out = Console(highlight=False, soft_wrap=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_COLOURS = {
+    "steady": "green",
+    "done": "green",
+    "watching": "green",
+    "failed": "red",
+    "undone": "red",
+    "yes": "bold yellow",
+}
+
+
+def print_table(table: Table, *, empty: str) -> None:
+    """Draw it as wide as the terminal is; `empty` says what to do when there is nothing to show."""
+    if not table.rows:
+        out.print(empty, markup=False)
+        return
+    drawn = RichTable(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
+    for header in table.headers:
+        drawn.add_column(header, overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
+    out.print(drawn)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output, never wrapped or coloured."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")

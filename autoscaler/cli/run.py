@@ -1,0 +1,114 @@
+"""`autoscaler run`: the worker."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from autoscaler.bootstrap import Wired, wired
+from autoscaler.cli.logs import LogFormat, configure_logging
+from autoscaler.cli.options import POLICIES, PoliciesOption, sound_policies
+from autoscaler.core.change import State
+from autoscaler.core.observations import Missed
+from autoscaler.engine.adoption import adopt
+from autoscaler.engine.outbox import deliver
+from autoscaler.engine.tick import Pass
+from autoscaler.errors import OutsideError, UnavailableError, UsageError
+from autoscaler.policyfile import PolicyFile
+from autoscaler.report.sentences import log_fields, log_line
+from autoscaler.settings import load_settings, must_stay_dry
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    policies: PoliciesOption = POLICIES,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Decide and log as always, but never change anything on Render.")
+    ] = False,
+    once: Annotated[
+        bool,
+        typer.Option(
+            "--once",
+            help="Make one real pass, carry an open change on until it has to wait, and end: for a cron job. Needs DATABASE_URL.",
+        ),
+    ] = False,
+    log_format: Annotated[LogFormat, typer.Option(envvar="LOG_FORMAT", help="How log lines look.")] = LogFormat.TEXT,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every call to Render, too.")] = False,
+) -> None:
+    """Look after the services of your policies, until it is stopped.
+
+    Reads RENDER_API_KEY, and if set DATABASE_URL (postgresql://… or sqlite:///path; by default autoscaler.db here),
+    SLACK_BOT_TOKEN and SLACK_CHANNEL (without a token, messages appear in the terminal).
+
+    SIGTERM ends it within ten seconds: what is in flight is finished or goes on at the next start.
+    """
+    configure_logging(log_format, verbose=verbose)
+    settings = load_settings()
+    settings.need_render_key()
+    if once and not settings.has_database:
+        raise UsageError(
+            "--once needs DATABASE_URL: without a store that outlives the pass, no window could ever fill. "
+            "Set it to your Postgres, or to sqlite:////path/on/a/disk.db"
+        )
+    if (reason := must_stay_dry(settings)) is not None and not dry_run:
+        log.error("staying in dry run: %s", reason)
+        dry_run = True
+    files = sound_policies(policies)
+    asyncio.run(_run(files, dry_run=dry_run, once=once))
+
+
+async def _run(files: Sequence[PolicyFile], *, dry_run: bool, once: bool) -> None:
+    settings = load_settings()
+    async with wired(settings, dry_run=dry_run, on_pass=log_pass) as parts:
+        try:
+            await parts.render.check_key()
+        except UnavailableError as error:
+            log.warning("Render does not answer yet: %s", error)
+        if once:
+            await _once(parts, files)
+            return
+        worker = parts.worker(files)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, worker.stop)
+        log.info("looking after %d policies%s", len(files), " (dry run)" if dry_run else "")
+        await worker.run()
+
+
+async def _once(wiring: Wired, files: Sequence[PolicyFile]) -> None:
+    """One pass over every service; their open changes go on until they must wait. Raises the last failure at the end."""
+    parts = wiring.parts
+    failure: OutsideError | None = None
+    for file in files:
+        try:
+            managed = await adopt(file, parts.render, parts.store, parts.clock, wiring.managed, measured_cadence=True)
+        except OutsideError as error:
+            log.error("%s: %s", file.path, error)  # noqa: TRY400 - the text says all
+            failure = error
+            continue
+        log_pass(await parts.ticker.tick(managed), 0.0)
+    if not parts.dry_run:
+        for change in await parts.store.due_changes(parts.clock.now()):
+            await parts.reconciler.advance(change)
+    await deliver(parts.store, parts.notifier, parts.clock)
+    if failure is not None:
+        raise failure
+
+
+def log_pass(result: Pass, seconds: float) -> None:
+    """One line a pass with what it saw and decided."""
+    verdict = result.verdict
+    fields = log_fields(verdict) | {"took_ms": round(seconds * 1000, 1)}
+    line = log_line(verdict, seconds * 1000)
+    if isinstance(result.observation, Missed):
+        fields["missed"] = str(result.observation.reason)
+        fields["detail"] = result.observation.detail
+        line = f"{verdict.service}  no reading: {result.observation.reason}, {result.observation.detail}"
+    if verdict.goes and result.change is not None:
+        fields["change"] = result.change.id if result.change.state is State.APPROVED else None
+    log.info(line, extra={"fields": fields})
