@@ -38,8 +38,14 @@ def doubts(policy: Policy, root: Node) -> list[Flaw]:
 
 
 def _is_told(path: Path, details: ErrorDetails, nothing: set[Path]) -> bool:
-    """Whether this error only repeats that a value, or a value of this section, is missing after its key."""
-    return path in nothing or (details["type"] == "value_error" and any(empty[:-1] == path for empty in nothing))
+    """Whether this error only repeats another: of a value that is not there, or of every item of a list."""
+    match details["type"]:
+        case "value_error":
+            return path in nothing or any(empty[:-1] == path for empty in nothing)
+        case "too_short":
+            return bool(details["input"])
+        case _:
+            return path in nothing
 
 
 def _worded(root: Node, path: Path, details: ErrorDetails) -> Flaw:

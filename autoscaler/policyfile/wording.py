@@ -33,14 +33,14 @@ _FORMS = {
     "id": "is no id of a Render service: it stands in the dashboard's address and begins with srv-",
     "approvers": "is no Slack id: a member's begins with U or W, a user group's with S",
 }
-_ANY_NAME = "is no name: letters, digits, - and _ only"
+_ANY_NAME = "may hold letters, digits, - and _ only"
 _PHRASES = {
     "too_short": ("{what} is empty", "empty", "write at least one item, or remove it"),
     "string_pattern_mismatch": ("{what} {form}", "wrong_value", None),
     "string_type": ("{what} takes one value, not {kind}", "wrong_kind", None),
     "tuple_type": ("{what} takes a list, not {kind}", "wrong_kind", "write lines that begin with '- ', or […]"),
     "model_type": ("{what} takes 'key: value' lines, not {kind}", "wrong_kind", None),
-    "mapping_type": ("{what} takes 'key: value' lines, not {kind}", "wrong_kind", None),
+    "dict_type": ("{what} takes 'key: value' lines, not {kind}", "wrong_kind", None),
     "secret": (
         "{what} names a variable and never holds the secret itself",
         "wrong_kind",
@@ -77,7 +77,7 @@ def explain(error: ErrorDetails, path: Path) -> Wording:
         return _not_one_of(what, error["input"], str(context["expected"]))
     if kind == "value_error":
         return Wording(error["msg"].removeprefix("Value error, "), "wrong_value")
-    if kind in {"model_type", "mapping_type"} and path[-1:] == ("token",):
+    if kind == "model_type" and path[-1:] == ("token",):
         kind = "secret"
     message, code, hint = _PHRASES.get(kind, ("{what} is not what is expected here", "wrong_value", None))
     words = {"what": what, "kind": _kind(error["input"]), "form": _form(path)} | context
