@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,6 +17,7 @@ from autoscaler.core.observations import Observation, TierChanged
 from autoscaler.ports import ChangeOpenError, Delivery, Event, Heartbeat
 
 _DUE_STATES = sorted({*OPEN, State.WATCHING})
+_VERDICTS = sa.select(verdicts.c.body, verdicts.c.first_at)
 _PENDING = sa.and_(events.c.delivered_at.is_(None), events.c.retry_at.is_not(None))
 
 
@@ -75,10 +77,10 @@ def put_verdict(connection: Connection, verdict: Verdict) -> None:
         sa.insert(verdicts).values(
             **now,
             service_id=verdict.service_id,
-            first_at=verdict.at,
+            first_at=verdict.since,
             ask=verdict.ask.value,
             why=verdict.why.value,
-            blockers=json.dumps(verdict.blockers),
+            blockers=json.dumps([blocker.why for blocker in verdict.blockers]),
             tier=verdict.tier,
             key=key,
         )
@@ -87,21 +89,22 @@ def put_verdict(connection: Connection, verdict: Verdict) -> None:
 
 def list_verdicts(connection: Connection, service_id: str | None, limit: int) -> list[Verdict]:
     """Newest first."""
-    query = sa.select(verdicts.c.body).order_by(verdicts.c.number.desc()).limit(limit)
+    query = _VERDICTS.order_by(verdicts.c.number.desc()).limit(limit)
     if service_id is not None:
         query = query.where(verdicts.c.service_id == service_id)
-    return [load(Verdict, body) for body in connection.scalars(query)]
+    return _load_verdicts(connection, query)
 
 
 def last_verdicts(connection: Connection) -> list[Verdict]:
     """The latest of every service, by the service's name."""
     latest = sa.select(sa.func.max(verdicts.c.number)).group_by(verdicts.c.service_id)
-    query = (
-        sa.select(verdicts.c.body)
-        .where(verdicts.c.number.in_(latest))
-        .order_by(verdicts.c.service, verdicts.c.service_id)
-    )
-    return [load(Verdict, body) for body in connection.scalars(query)]
+    query = _VERDICTS.where(verdicts.c.number.in_(latest)).order_by(verdicts.c.service, verdicts.c.service_id)
+    return _load_verdicts(connection, query)
+
+
+def _load_verdicts(connection: Connection, query: sa.Select[str, int]) -> list[Verdict]:
+    # The row knows since when it stands, also where the pass that updated it last did not.
+    return [replace(load(Verdict, body), since=first_at) for body, first_at in connection.execute(query)]
 
 
 def add_change(connection: Connection, change: Change) -> None:
