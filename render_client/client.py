@@ -16,8 +16,8 @@ import httpx
 from pydantic import SecretStr
 
 from render_client.models import Autoscaling, Blueprint, Deploy, EnvVar, Event, Instance, Owner, Service
-from render_client.pages import collect, entries
-from render_client.replies import Call, ModelT, parsed
+from render_client.pages import collect
+from render_client.replies import Call, ModelT, entries, parsed
 from render_client.transport import Transport
 
 RENDER_URL = "https://api.render.com/v1"
@@ -184,8 +184,8 @@ class RenderClient:
             raise ValueError("A deploy_only deploy takes the last build. To deploy a commit give build_and_deploy.")
         body = {"deployMode": deploy_mode} if deploy_mode == "deploy_only" else _without_none(commitId=commit_id)
         call = _change("POST", service_id, "deploys", body=body)
-        data = await self._transport.send(call)
-        return None if data is None else parsed(Deploy, call, data)
+        answer = await self._transport.send(call)
+        return None if answer.json is None else parsed(Deploy, call, answer)
 
     async def list_deploys(
         self, service_id: str, *, status: Sequence[str] = (), limit: int | None = 20

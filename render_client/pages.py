@@ -1,13 +1,13 @@
 """Lists of Render, followed page by page to their end."""
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from render_client.replies import Call, ModelT, parsed, unreadable
+from render_client.replies import Answer, Call, ModelT, entries, parsed, unreadable
 from render_client.transport import Transport
 
 LARGEST_PAGE: Final = 100
-MOST_PAGES: Final = 1000
+MOST_PAGES: Final = 300
 
 
 async def collect(
@@ -31,22 +31,10 @@ async def collect(
         size = LARGEST_PAGE if limit is None else min(LARGEST_PAGE, limit - len(found))
         position = (("limit", str(size)), *((("cursor", cursor),) if cursor else ()))
         page = entries(call, await transport.send(replace(call, query=call.query + position)))
-        found += [parsed(model, call, entry.get(thing)) for entry in page[:size]]
+        found += [parsed(model, call, Answer(entry.json.get(thing))) for entry in page[:size]]
         if len(page) < size or len(found) == limit:
             return found
-        before, cursor = cursor, str(page[-1].get("cursor") or "")
+        before, cursor = cursor, str(page[-1].json.get("cursor") or "")
         if cursor in {"", before}:
             raise unreadable(call, "a full page without a cursor to the next one")
     raise unreadable(call, f"more than {MOST_PAGES} pages")
-
-
-def entries(call: Call, data: Any) -> list[dict[str, Any]]:
-    """Return a JSON list of objects; null is an empty one, as Go encodes it.
-
-    Raises:
-        RenderDownError: it is something else.
-    """
-    listed = [] if data is None else data
-    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
-        raise unreadable(call, "what is no list of objects")
-    return listed

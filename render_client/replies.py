@@ -55,6 +55,13 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """The JSON of a success, wrapped, since it may be full of secrets and tracebacks may print local variables."""
+
+    json: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class _Meaning:
     kind: type[RenderError]
     what: str
@@ -105,38 +112,51 @@ def error_of(call: Call, reply: httpx.Response) -> RenderError | None:
     )
 
 
-def json_of(call: Call, reply: httpx.Response) -> Any:
-    """Return the JSON of a success; None when a write is confirmed by an empty body.
+def answer_of(call: Call, reply: httpx.Response) -> Answer:
+    """Return the JSON of a success; it is None when a write is confirmed by an empty body.
 
     Raises:
         RenderDownError: the body is not JSON, or a read got none: that is no empty list.
     """
     if not reply.content:
         if call.is_write:
-            return None
+            return Answer()
         raise unreadable(call, "an empty body", reply.status_code)
     try:
-        return reply.json()
+        return Answer(reply.json())
     except (ValueError, RecursionError):
         pass  # raised below, outside: the decoder's error holds the whole body, which may be full of secrets
     kind = "HTML" if "html" in reply.headers.get("content-type", "") else "no JSON, or cut short"
     raise unreadable(call, f"{len(reply.content)} bytes that are {kind}", reply.status_code)
 
 
-def parsed(model: type[ModelT], call: Call, data: Any) -> ModelT:
-    """Return JSON as a model.
+def parsed(model: type[ModelT], call: Call, answer: Answer) -> ModelT:
+    """Return an answer as a model.
 
     Raises:
         RenderDownError: it is not such an object at all; unknown fields and values are no reason.
     """
     try:
-        return model.model_validate(data)
+        return model.model_validate(answer.json)
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(str(part) for part in fault['loc']) or 'the whole'}: {fault['type']}"
             for fault in error.errors(include_input=False, include_url=False, include_context=False)[:3]
         )  # never the input
     raise unreadable(call, f"what is no {model.__name__} ({faults})")
+
+
+def entries(call: Call, answer: Answer) -> list[Answer]:
+    """Return an answer as the list of its objects; null is an empty one, as Go encodes it.
+
+    Raises:
+        RenderDownError: it is something else.
+    """
+    if answer.json is None:
+        return []
+    if not isinstance(answer.json, list) or not all(isinstance(entry, dict) for entry in answer.json):
+        raise unreadable(call, "what is no list of objects")
+    return [Answer(entry) for entry in answer.json]
 
 
 def unreadable(call: Call, what: str, status: int | None = None) -> RenderDownError:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, Final
+from typing import Final
 
 import httpx
 from pydantic import SecretStr
@@ -16,7 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from render_client.budget import LONGEST_WINDOW, Quota, RateBudget, quota_of
 from render_client.errors import BadKeyError, NotFoundError, RateLimitedError, RenderDownError, RenderError
-from render_client.replies import NEW_KEY, Call, error_of, json_of, unanswered
+from render_client.replies import NEW_KEY, Answer, Call, answer_of, error_of, unanswered
 
 MOST_TRIES: Final = 4
 LONGEST_JITTER: Final = 0.5  # seconds added to a wait, so that many waiting callers do not come back as one
@@ -65,8 +65,8 @@ class Transport:
         """Close all connections."""
         await self._http.aclose()
 
-    async def send(self, call: Call) -> Any:
-        """Return the JSON of Render's reply, None for an empty one.
+    async def send(self, call: Call) -> Answer:
+        """Return Render's answer.
 
         Raises:
             RenderError: of the kind that the last try met.
@@ -74,13 +74,13 @@ class Transport:
         deadline = self._clock() + self._patience
         may_have_acted = False
 
-        async def one_try() -> Any:
+        async def one_try() -> Answer:
             nonlocal may_have_acted
             try:
                 return await self._try(call, deadline)
             except NotFoundError as error:
                 if may_have_acted and call.method == "DELETE":
-                    return None  # an earlier try of ours deleted it, and its answer was lost
+                    return Answer()  # an earlier try of ours deleted it, and its answer was lost
                 error.request_may_have_acted = may_have_acted
                 raise
             except RenderError as error:
@@ -99,7 +99,7 @@ class Transport:
         )
         return await retrying(one_try)
 
-    async def _try(self, call: Call, deadline: float) -> Any:
+    async def _try(self, call: Call, deadline: float) -> Answer:
         await self._wait_for_budget(call, deadline)
         started = self._clock()
         try:
@@ -113,7 +113,7 @@ class Transport:
         if error is not None:
             self._redact(error)
             raise error
-        return json_of(call, reply)
+        return answer_of(call, reply)
 
     async def _wait_for_budget(self, call: Call, deadline: float) -> None:
         wait = self._budget.reserve(call.group)
