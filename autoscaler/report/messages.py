@@ -103,7 +103,7 @@ def held(verdict: Verdict) -> Message:
         f"{verdict.tier or '?'} → {verdict.target}" if verdict.target else f"{verdict.ask} from {verdict.tier or '?'}"
     )
     asks = any(blocker.why.needs_a_person for blocker in verdict.blockers)
-    if verdict.why is Why.MODE_OBSERVE:
+    if any(blocker.why is Why.MODE_OBSERVE for blocker in verdict.blockers):
         title, tone = f"{verdict.service}: I would scale {verdict.ask}, {step}", Tone.NOTICE
     elif asks:
         title, tone = f"{verdict.service} needs you: {step} is held", Tone.ASK

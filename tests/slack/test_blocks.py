@@ -1,0 +1,111 @@
+"""Every message that the bot can build is one that Slack takes, whatever the names in it are."""
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from autoscaler.adapters.slack.blocks import blocks, fallback
+from autoscaler.core.change import Rung, State
+from autoscaler.core.evaluate import Role
+from autoscaler.core.guards import Blocker, Why
+from autoscaler.report import messages
+from autoscaler.report.messages import Message, Tone
+from tests.support.block_kit import length, markup, problems, texts
+from tests.support.stories import NOW, alert_rule, change, change_down, held_back, progress, verdict
+
+NASTY = (
+    "<!channel> <@U024BE7LH> <https://evil.example|click> &lt;!here&gt; & < >",
+    "😀👩‍👩‍👧‍👦" * 200,
+    "a" * 10_000,
+    "&" * 10_000,
+    "word " * 2_000,
+    "one\ntwo\r\nthree\u2028four",
+    "שלום \u202eevil\u202c مرحبا",
+    "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b1m bell\x07 nul\x00",
+    "*bold* _it_ ~no~ `code` ```block``` > quote",
+    "\ud800 lone surrogate",
+    "",
+    " \n\t ",
+    "\u200d\ufe0f",
+)
+words = st.sampled_from(NASTY) | st.text(max_size=300)
+
+
+def fits(message: Message) -> None:
+    built = blocks(message)
+    assert problems(built) == []
+    assert 1 <= length(fallback(message)) <= 600
+    shown = [*texts(built), fallback(message)]
+    assert [found for text in shown for found in markup(text)] == []
+    assert not [text for text in shown if set(text) & {"\x1b", "\x9b", "\x00", "\u202e", "\ud800"}]
+    "".join(shown).encode()
+
+
+@settings(deadline=None)
+@given(words, st.lists(words, max_size=5), st.lists(st.tuples(words, words), max_size=14), words, st.sampled_from(Tone))
+@example(NASTY[2], [NASTY[2]] * 4, [(NASTY[2], NASTY[2])] * 14, NASTY[2], Tone.BAD)
+@example(NASTY[3], [NASTY[3]] * 4, [(NASTY[3], NASTY[3])] * 14, NASTY[3], Tone.BAD)
+@example("", [""], [("", "")], "", Tone.ASK)
+def test_any_message_fits_slack_and_holds_no_markup_from_data(title, lines, fields, context, tone):
+    fits(Message(title, tone, tuple(lines), tuple(fields), context))
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(name=words, other=words, number=st.integers(1, 60))
+def test_every_builder_fits_slack_for_any_name(name, other, number):
+    env = {f"KEY_{index}": other for index in range(number)}
+    rungs = {
+        "origin": Rung(name, other, number, {}, 7.0),
+        "target": Rung(other, name, 1, env, 25.0),
+        "reason": other,
+        "requested_by": name,
+    }
+    begun = change(service=name, **rungs)
+    asked = verdict(service=name, tier=other, target=name, reasons=(progress("stalled", 1.0, 1.0),) * number)
+    every_blocker = tuple(Blocker(why, NOW + 60_000, other) for why in Why)
+    condition = alert_rule("error-spike", "error_rate > 5% for 1h", "investigate")
+    fits(messages.change_started(begun))
+    fits(messages.change_started(change_down(service=name, emergency=True)))
+    fits(messages.change_progress(begun, other))
+    fits(messages.change_live(begun))
+    fits(messages.held(held_back(*every_blocker, service=name, tier=None)))
+    fits(messages.alert(name, condition, asked))
+    fits(messages.notice(name, *[other] * number))
+    for state in State:
+        if state.is_final or state is State.WATCHING:
+            fits(messages.change_ended(change(service=name, state=state, outcome=other, ended_at=NOW, **rungs)))
+
+
+def test_a_long_text_is_cut_at_a_word_and_says_so():
+    (header, section) = blocks(messages.notice("Long " * 60, "many words " * 600))
+    assert header["text"]["text"].endswith("Long Long…")
+    assert section["text"]["text"].endswith(("many words…", "words many…"))
+    assert 2900 < len(section["text"]["text"]) <= 3000
+
+
+def test_an_entity_is_never_cut_in_two():
+    (header, _) = blocks(messages.notice("&" * 500, "x"))
+    assert header["text"]["text"].removesuffix("…").removeprefix("💬 ").replace("&amp;", "") == ""
+
+
+def test_more_than_ten_fields_say_how_many_are_left_out():
+    many = Message("Title", Tone.NOTICE, fields=tuple((f"name{number}", "value") for number in range(13)))
+    fields = blocks(many)[1]["fields"]
+    assert len(fields) == 10
+    assert fields[-1]["text"] == "*…*\nand 4 more"
+
+
+def test_a_title_alone_is_one_plain_line():
+    assert [block["type"] for block in blocks(messages.notice("Plan set"))] == ["section"]
+
+
+def test_the_builders_are_all_tried_here():
+    builders = {name for name in vars(messages) if name.startswith("change_") or name in {"held", "alert", "notice"}}
+    assert builders == {
+        "change_started", "change_progress", "change_live", "change_ended", "held", "alert", "notice"
+    }  # fmt: skip
+
+
+def test_an_alert_shows_the_value_of_its_own_condition():
+    rule = alert_rule("error-spike", "error_rate > 5% for 1h", "investigate")
+    seen = verdict(progress=(progress("error_rate > 5% for 1h", 7.2, 1.0, role=Role.ALERT),))
+    assert messages.alert("holisticos.yaml", rule, seen).lines[0] == "error_rate 7.2% > 5% for 1h"
