@@ -129,7 +129,7 @@ def alert(policy_name: str, rule: Alert, verdict: Verdict) -> Message:
     wanted = f"Keeps it at least on {rule.do.at_least}." if isinstance(rule.do, AtLeast) else _WANTED[rule.do]
     return Message(
         title=f"{verdict.service}: {rule.name}",
-        tone=Tone.NOTICE if isinstance(rule.do, AtLeast) else Tone.ASK,
+        tone=Tone.ASK if rule.do in {"investigate", "prepare_for_scaling"} else Tone.NOTICE,
         lines=(condition_phrase(progress) if progress else rule.when.text, wanted),
         context=f"policy {policy_name}",
     )
