@@ -38,6 +38,10 @@ class Marks:
             self._times.popleft()
         return len(self._times)
 
+    def oldest(self) -> int | None:
+        """The oldest mark that is remembered: when more than `limit` are marked, the one that has to leave the window."""
+        return self._times[0] if self._times else None
+
 
 class Pool:
     """Sums over a trailing window, for ratios and means, in at most BUCKETS + 1 buckets."""
@@ -189,20 +193,23 @@ class Held:
         last = self.coverage.last
         if last is None:
             return 0.0
-        if self.share == 1:
-            return 0.0 if self._good_since is None else min(1.0, (last - self._good_since) / self.window)
-        allowed = self._allowed(self.coverage.judged(last))
-        bad = self._bad.count(last)
-        whole = min(1.0, (last - (self.coverage.begun or last)) / self.window)
-        return whole * (1.0 if bad <= allowed else max(0.0, 1 - bad / self.coverage.judged(last)))
+        return min(1.0, (last - self._begun(last)) / self.window)
 
     def not_before(self, now: int) -> int | None:
         """The earliest time at which it could hold if every sample from now on is good; None when it holds or nothing was seen."""
         last = self.coverage.last
         if last is None or self.holds(now):
             return None
-        begun = (self._good_since if self.share == 1 else self.coverage.begun) or last
-        return max(now, begun + self.window)
+        return max(now, self._begun(last) + self.window)
+
+    def _begun(self, last: int) -> int:
+        """Since when it has been held: all samples good, or no more bad ones than the share bears."""
+        if self.share == 1:
+            return last if self._good_since is None else self._good_since
+        begun = last if self.coverage.begun is None else self.coverage.begun
+        if self._bad.count(last) <= self._allowed(self.coverage.judged(last)):
+            return begun
+        return max(begun, self._bad.oldest() or begun)
 
 
 class Function:

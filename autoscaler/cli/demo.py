@@ -1,2 +1,0 @@
-def demo() -> None:
-    """See the whole job."""

@@ -1,0 +1,120 @@
+"""The whole job on this machine, with real processes and real HTTP: started here, waited for, and checked at the end."""
+
+import asyncio
+import importlib.util
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from autoscaler.bootstrap import opened_store
+from autoscaler.cli.demo.processes import APP, Stage, load, peak_memory, simulator, stage, worker
+from autoscaler.cli.demo.screen import Screen
+from autoscaler.core.change import Change, Direction, State
+from autoscaler.core.plans import same_plan
+from autoscaler.core.policy import Tier
+from autoscaler.errors import AutoscalerError, ExitCode, UsageError
+from autoscaler.ports import Store
+from autoscaler.settings import load_settings
+
+PATIENCE = 75.0
+"""Seconds that each act may take; about 25 is usual."""
+QUIET, BUSY, CALM = 2, 14, 1
+"""Users at once; the small plan serves about ten requests a second."""
+
+
+class DemoFailedError(AutoscalerError):
+    """The story did not go as it should."""
+
+
+def demo(
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the folder with the database and the logs.")] = False,
+) -> None:
+    """See the whole job in a minute and a half: a local Render, a sample app, load that rises and falls.
+
+    Needs no key and no account. Exits 0 only if the app itself confirms the plan and the env vars that it was given.
+    """
+    missing = [name for name in ("fastapi", "uvicorn", "app_core") if importlib.util.find_spec(name) is None]
+    if missing or not APP.is_dir():
+        what = f"without {', '.join(missing)}" if missing else "without its sample app"
+        raise UsageError(f"The demo can't run here, {what}: run `make demo` in a checkout of the repository.")
+    screen = Screen()
+    try:
+        if keep:
+            folder = Path(tempfile.mkdtemp(prefix="autoscaler-demo-"))
+            screen.note(f"Database and logs stay in {folder}")
+            asyncio.run(_play(folder, screen))
+        else:
+            with tempfile.TemporaryDirectory(prefix="autoscaler-demo-") as name:
+                asyncio.run(_play(Path(name), screen))
+    except DemoFailedError as error:
+        screen.failed(str(error))
+        raise typer.Exit(ExitCode.FAILED) from None
+
+
+async def _play(folder: Path, screen: Screen) -> None:
+    async with simulator(folder) as render:
+        scene = stage(folder, render)
+        screen.opening(scene)
+        await _confirm(scene, scene.policy.tiers[0])
+        async with worker(scene, screen) as bot, opened_store(load_settings(scene.environment)) as store:
+            with screen.live():
+                changes = await _up_and_down(scene, store, screen)
+            journals = {change.id: await store.journal(change.id) for change in changes}
+            memory = peak_memory(bot.pid)
+        if bot.returncode != 0:
+            raise DemoFailedError(f"the worker ended with exit code {bot.returncode} when it was asked to stop")
+        screen.summary(changes, journals, memory)
+
+
+async def _up_and_down(scene: Stage, store: Store, screen: Screen) -> tuple[Change, Change]:
+    small, large = scene.policy.tiers
+    async with load(scene, f"6s:{QUIET},600s:{BUSY}"):
+        screen.act("Load rises", f"{QUIET} users first, then {BUSY}: more than {small.plan} can serve.")
+        up = await _change(store, Direction.UP)
+        screen.confirmed(large, await _confirm(scene, large))
+        await asyncio.sleep(3)  # the same load, seen on the larger plan
+    async with load(scene, f"600s:{CALM}"):
+        screen.act("Load falls", "the way down has longer windows, and all of its rules must hold.")
+        down = await _change(store, Direction.DOWN)
+        screen.confirmed(small, await _confirm(scene, small))
+    await asyncio.sleep(2)  # the last message is on its way
+    return up, down
+
+
+async def _change(store: Store, direction: Direction) -> Change:
+    """Wait until a change this way has been verified. Raises DemoFailedError when it ends otherwise, or does not come."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        for change in await store.changes(limit=10):
+            if change.direction is not direction:
+                continue
+            if change.state in {State.WATCHING, State.DONE}:
+                return change
+            if change.state.is_final:
+                raise DemoFailedError(f"the change {direction} ended as {change.state}: {change.outcome}")
+        await asyncio.sleep(0.3)
+    verdicts = await store.last_verdicts()
+    held = f" The last verdict was: {verdicts[0].why}." if verdicts else " The worker made no pass."
+    raise DemoFailedError(f"no change {direction} was finished within {PATIENCE:.0f} seconds.{held}")
+
+
+async def _confirm(scene: Stage, tier: Tier) -> int:
+    """Ask the app itself what it runs with; how many env vars it confirmed. Raises DemoFailedError when it differs."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = (await client.get(scene.health, timeout=10)).raise_for_status().json()
+    instance = answer["instance"]
+    if not same_plan(instance["plan_guess"] or "", tier.plan):
+        raise DemoFailedError(f"the app says it runs on {instance['plan_guess']}, not on {tier.plan}")
+    wrong = {
+        name: instance["settings"].get(name)
+        for name, value in tier.env.items()
+        if float(instance["settings"].get(name, "nan")) != float(value)
+    }
+    if wrong:
+        raise DemoFailedError(f"the app runs with other values than tier {tier.name} has: {wrong}")
+    return len(tier.env)
