@@ -95,8 +95,8 @@ class _Previews(_Body):
 
 
 class _BuildFilter(_Body):
-    paths: list[Text]
-    ignored_paths: list[Text]
+    paths: list[Text] | None
+    ignored_paths: list[Text] | None
 
 
 class _Image(_Body):

@@ -3,6 +3,7 @@
 Nothing here reaches a running instance: a deploy does that, when its own instances start.
 """
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +13,8 @@ from render_client.sim.plans import PLANS
 from render_client.sim.state import EnvVar, Json, Refused, Service
 from render_client.sim.world import World
 
-# Render keeps these inside `envSpecificDetails`, wherever the request has them [recorded].
-_ENVIRONMENT_KEYS = frozenset({"preDeployCommand"})
+# Of these, only the keys that are sent change.
+_MERGED = frozenset({"envSpecificDetails", "previews"})
 
 
 def patch(world: World, service: Service, changes: Json, now: int) -> None:
@@ -24,35 +25,46 @@ def patch(world: World, service: Service, changes: Json, now: int) -> None:
     """
     changes = dict(changes)
     details: Json = changes.pop("serviceDetails", {})
+    image: Json | None = changes.pop("image", None)
     if "plan" in details:
         _check_plan(service, details["plan"])
-    image: Json | None = changes.pop("image", None)
+    if image is not None and not service.image_backed:
+        raise Refused(400, "image can only be set on an image-backed service")
+    before = copy.deepcopy(service.document)
     if image is not None:
-        if not service.image_backed:
-            raise Refused(400, "image can only be set on an image-backed service")
         service.document["imagePath"] = image_reference(image["imagePath"])
     if "autoDeploy" in changes:
         service.document.pop("autoDeployTrigger", None)
     elif "autoDeployTrigger" in changes:
         service.document["autoDeploy"] = "no" if changes["autoDeployTrigger"] == "off" else "yes"
-    service.document.update(changes)
+    if changes.get("buildFilter") and None in changes["buildFilter"].values():
+        changes["buildFilter"] = None  # a filter without paths is none
+    for key, value in changes.items():
+        _set(service.document, key, value)
     _patch_details(world, service, details, now)
-    world.touch(service, now)
+    if service.document != before:  # a PATCH that changes nothing does not move `updatedAt` [recorded]
+        world.touch(service, now)
 
 
 def _patch_details(world: World, service: Service, details: Json, now: int) -> None:
     before = service.details.get("plan")
     for key, value in details.items():
-        if key in _ENVIRONMENT_KEYS:
-            _set(service.details["envSpecificDetails"], key, value)
-        elif key == "envSpecificDetails":
-            service.details[key].update(value)
+        if key == "preDeployCommand":
+            _set_pre_deploy(service.details["envSpecificDetails"], value)
+        elif key in _MERGED:
+            service.details.setdefault(key, {}).update(value)
         else:
             _set(service.details, key, value)
     if "runtime" in details:
         service.details["env"] = details["runtime"]
     if service.details.get("plan") != before:
         world.record(service, "plan_changed", {"from": before, "to": service.details["plan"]}, now)
+
+
+def _set_pre_deploy(environment: Json, command: str | None) -> None:
+    # It lies inside `envSpecificDetails`, and an empty one does not appear where there was none [recorded].
+    if command or "preDeployCommand" in environment:
+        environment["preDeployCommand"] = command or ""
 
 
 def _set(target: Json, key: str, value: Any) -> None:
