@@ -124,7 +124,12 @@ def fit(world: World, service: Service, now: int) -> None:
     if service.suspended or deploy is None or deploy.snapshot is None:
         return
     desired = service.desired_count
-    current = [item for item in service.instances if item.deploy_id == deploy.id and item.state != "draining"]
+    present = {item.id for item in service.instances}
+    current = [
+        item
+        for item in service.instances
+        if item.deploy_id == deploy.id and item.state != "draining" and item.replaces not in present
+    ]
     for instance in reversed(current[desired:]):
         if instance.state == "serving":
             drain(world, service, instance, now)
