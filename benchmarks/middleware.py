@@ -20,6 +20,7 @@ from app_core import ScalingMiddleware
 from app_core.asgi import ASGIApp, Message, Receive, Scope, Send
 from app_core.windows import BIN_BOUNDS, empty_histogram
 
+BARE, FLOOR = "bare app", "floor: wrap, send, time"
 SCOPE: Scope = {"type": "http", "method": "GET", "path": "/api/analysis", "headers": []}
 START: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
 BODY: Message = {"type": "http.response.body", "body": b"ok"}
@@ -97,40 +98,48 @@ def print_import_sizes() -> None:
         print(f"{statement:28}{kilobytes / 1024:10.1f} MB")
 
 
-async def main() -> None:
-    """Print the table."""
+async def measure(variants: dict[str, ASGIApp], rounds: int, requests: int) -> dict[str, list[float]]:
+    """Seconds a request took in each round, by variant; one round more than asked warms up."""
+    times: dict[str, list[float]] = {name: [] for name in variants}
+    for number in range(rounds + 1):
+        for name, app in variants.items():
+            taken = await seconds_per_request(app, requests)
+            if number:
+                times[name].append(taken)
+    return times
+
+
+def print_table(times: dict[str, list[float]]) -> None:
+    """What each variant adds to the bare app, in microseconds and as a multiple of the floor."""
+    bare_times = times.pop(BARE)
+    added = {
+        name: [1e6 * (one - base) for one, base in zip(taken, bare_times, strict=True)] for name, taken in times.items()
+    }
+    floor = statistics.median(added[FLOOR])
+    print(f"{'added to a request':28}{'median us':>10}{'quartiles':>16}{'x floor':>9}")
+    for name, microseconds in added.items():
+        low, middle, high = statistics.quantiles(microseconds, n=4)
+        print(f"{name:28}{middle:10.2f}{f'{low:.2f} to {high:.2f}':>16}{middle / floor:9.2f}")
+
+
+def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description="Cost that the middleware adds to a request.")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--requests", type=int, default=20_000)
     arguments = parser.parse_args()
     variants: dict[str, ASGIApp] = {
-        "bare app": bare,
-        "floor: wrap, send, time": Floor(bare),
+        BARE: bare,
+        FLOOR: Floor(bare),
         "app_core, headers off": ScalingMiddleware(bare, headers=False),
         "app_core, headers on": ScalingMiddleware(bare),
     }
-    times: dict[str, list[float]] = {name: [] for name in variants}
-    for number in range(arguments.rounds + 1):
-        for name, app in variants.items():
-            taken = await seconds_per_request(app, arguments.requests)
-            if number:  # the first round warms up
-                times[name].append(taken)
-    added = {
-        name: [1e6 * (one - base) for one, base in zip(taken, times["bare app"], strict=True)]
-        for name, taken in times.items()
-        if name != "bare app"
-    }
-    floor = statistics.median(added["floor: wrap, send, time"])
-    print(
-        f"Python {platform.python_version()}, {arguments.rounds} rounds of {arguments.requests} requests, interleaved"
-    )
-    print(f"{'added to a request':28}{'median us':>10}{'quartiles':>16}{'x floor':>9}")
-    for name, taken in added.items():
-        low, middle, high = statistics.quantiles(taken, n=4)
-        print(f"{name:28}{middle:10.2f}{f'{low:.2f} to {high:.2f}':>16}{middle / floor:9.2f}")
+    rounds = f"{arguments.rounds} interleaved rounds of {arguments.requests} requests"
+    print(f"Python {platform.python_version()}, {platform.machine()}, {rounds}")
+    print_table(asyncio.run(measure(variants, arguments.rounds, arguments.requests)))
+    if Path("/proc/self/status").exists():
+        print_import_sizes()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
-    if Path("/proc/self/status").exists():
-        print_import_sizes()
+    main()

@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app_core.tracker import WINDOWS, Tracker
-from app_core.windows import BIN_BOUNDS, BIN_GROWTH
+from app_core.windows import BIN_BOUNDS, BIN_GROWTH, quantile
 from tests.support.asgi import Clock
 
+QUARTERS = st.integers(0, 80).map(lambda quarters: quarters / 4)
 # Each step waits (seconds), then a request that took so long (seconds) finishes, well or not. Quarters fall on the bounds of slices.
 STEPS = st.lists(
     st.tuples(
@@ -60,11 +61,10 @@ def test_every_window_equals_a_plain_recomputation(steps, idle):
 
 @settings(max_examples=200, deadline=None)
 @given(
-    steps=st.lists(
-        st.tuples(st.integers(0, 80).map(lambda quarters: quarters / 4), st.sampled_from((-1, 1))), max_size=60
-    )
+    steps=st.lists(st.tuples(QUARTERS, st.sampled_from((-1, 1))), max_size=60),
+    idle=st.one_of(QUARTERS, st.just(1000.0)),
 )
-def test_the_peak_of_every_window_equals_a_plain_recomputation(steps):
+def test_the_peak_of_every_window_equals_a_plain_recomputation(steps, idle):
     clock = Clock()
     start = clock.now
     tracker = Tracker(clock)
@@ -80,6 +80,7 @@ def test_the_peak_of_every_window_equals_a_plain_recomputation(steps):
             tracker.end(clock.now, error=False)
         level += step
         levels.append((clock.now - start, level))
+    clock.advance(idle)
     now = clock.now - start
 
     for name, slice_seconds, slices in WINDOWS:
@@ -121,3 +122,29 @@ def test_nothing_grows_with_the_number_of_requests_or_with_time():
         clock.advance(7.3)
         tracker.end(tracker.begin(), error=False)
     assert kept() == full == 3 * sum(slices + 1 for _, _, slices in WINDOWS)
+
+
+def test_a_quantile_is_spread_evenly_inside_its_bin():
+    in_the_first, in_the_second = 10, 4
+    cumulative = [in_the_first, *[in_the_first + in_the_second] * len(BIN_BOUNDS)]
+    low, high = BIN_BOUNDS[:2]
+    assert quantile(cumulative, 11 / 14, longest=1.0) == pytest.approx(low + (high - low) / 4)
+    assert quantile(cumulative, 13 / 14, longest=1.0) == pytest.approx(low + (high - low) * 3 / 4)
+    assert quantile(cumulative, 1 / 14, longest=1.0) == pytest.approx(low / 10)
+
+
+def test_a_quantile_is_never_above_the_longest_response():
+    clock = Clock()
+    tracker = Tracker(clock)
+    tracker.end(tracker.begin() - 1.25, error=False)
+    seen = tracker.statistics("1m")
+    assert (seen.p50, seen.p99, seen.max) == (1.25, 1.25, 1.25)
+
+
+def test_requests_that_hang_are_in_every_slice_that_they_hung_through():
+    clock = Clock()
+    tracker = Tracker(clock)
+    for _ in range(3):
+        tracker.begin()
+    clock.advance(65)
+    assert tracker.peaks("1m") == [3] * 13

@@ -82,9 +82,9 @@ class Call:
 async def fetch(
     app: ASGIApp, path: str = "/work", method: str = "GET", headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> Call:
-    """Run one request to its end."""
+    """Run one request to its end, which must come."""
     call = Call(app, http_scope(path, method, headers))
-    await call.task
+    await asyncio.wait_for(call.task, 10)
     return call
 
 

@@ -3,7 +3,6 @@
 import hmac
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from app_core.asgi import Scope, Send
@@ -51,7 +50,7 @@ def report(instruments: Instruments) -> dict[str, object]:
             "suggested_action": "scale_up" if scaling["should_scale"] else "monitor",
         },
         "instance": {
-            **asdict(instruments.identity),
+            **instruments.identity._asdict(),
             "plan_guess": guess_plan(limits),
             "profile": config.profile,
             "settings": config.settings(),
@@ -76,7 +75,7 @@ def _measurements(instruments: Instruments, usage: Usage) -> dict[str, object]:
             "queued": waiting,
             "peak": {name: tracker.peak(name) for name, _, _ in WINDOWS},
         },
-        "windows": {name: asdict(tracker.statistics(name)) for name, _, _ in WINDOWS},
+        "windows": {name: tracker.statistics(name)._asdict() for name, _, _ in WINDOWS},
         "resources": {
             "memory_used_bytes": usage.memory_bytes,
             "memory_limit_bytes": limits.memory_bytes,

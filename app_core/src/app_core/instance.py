@@ -2,8 +2,8 @@
 
 import os
 import socket
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from app_core.resources import Limits
 
@@ -29,8 +29,7 @@ _PLANS: dict[str, tuple[float, int]] = {
 _TOLERANCE = 0.05  # hosts keep a little for themselves
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """One run of one instance. Another `id` or `started_at` means that all counters began again."""
 
     id: str

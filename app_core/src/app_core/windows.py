@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import sub
+from typing import NamedTuple
 
 # Bins that grow by a tenth, from 1 ms to a little over 10 minutes; a quantile is right to within one bin, so to within 10 %.
 BIN_GROWTH = 1.1
@@ -35,8 +36,7 @@ class Totals:
     memory_samples: int
 
 
-@dataclass(frozen=True, slots=True)
-class WindowStatistics:
+class WindowStatistics(NamedTuple):
     """What one window saw. All times are seconds; a statistic of no requests is None."""
 
     seconds: int
