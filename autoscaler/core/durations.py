@@ -32,7 +32,7 @@ def parse_duration(text: str) -> int:
 
 
 def format_duration(milliseconds: float) -> str:
-    """The two largest units: `1h 30m`, `45s`, `0s`; below ten seconds with one decimal when it has one."""
+    """The two largest units, seconds only below a minute: `1h 30m`, `45s`, `0s`; below ten seconds with one decimal if it has one."""
     total = max(0, round(milliseconds))
     if total < 10 * SECOND:
         return f"{total / SECOND:.1f}".rstrip("0").rstrip(".") + "s"
