@@ -64,13 +64,13 @@ def _ladder(policy: Policy) -> Iterator[Problem]:
 
 
 def _is_larger(tier: Tier, lower: Tier) -> bool:
-    """More CPU or memory and not less of either, by the instance and in all; or more instances of the same."""
+    """More CPU or memory and not less of either, by the instance or in all."""
     each = (tier.size.cpu - lower.size.cpu, tier.size.memory - lower.size.memory)
     whole = (
         tier.size.cpu * tier.instances - lower.size.cpu * lower.instances,
         tier.size.memory * tier.instances - lower.size.memory * lower.instances,
     )
-    return min(each) >= 0 and min(whole) >= 0 and max(whole) > 0
+    return min(*each, *whole) >= 0 and max(*each, *whole) > 0
 
 
 def _size(tier: Tier) -> str:

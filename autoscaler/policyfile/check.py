@@ -1,6 +1,7 @@
 """A tree of literal values into a policy, or into everything that is wrong with it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -10,6 +11,10 @@ from autoscaler.core.policy import Policy
 from autoscaler.policyfile.tree import Flaw, Node
 from autoscaler.policyfile.wording import explain
 
+_PARTS: Mapping[str | int, int] = MappingProxyType(
+    {"service": 3, "emergency": 1, "alerts": 2, "schedules": 2, "guards": 2, "approval": 2, "verify": 2, "notify": 2}
+)
+"""How deep the part lies that a policy can do without when something in it is wrong; elsewhere it is the value itself."""
 MAX_ERRORS = 200
 """More than anybody is shown; wording each of thousands would take seconds."""
 
@@ -50,7 +55,8 @@ def _is_told(path: Path, details: ErrorDetails, nothing: set[Path]) -> bool:
 
 def _worded(root: Node, path: Path, details: ErrorDetails) -> Flaw:
     wording = explain(details, path)
-    return Flaw(root.locate(path, at_key=wording.at_key), wording.message, wording.code, wording.hint)
+    at_key = wording.at_key or details["loc"][-1:] == ("[key]",)
+    return Flaw(root.locate(path, at_key=at_key), wording.message, wording.code, wording.hint)
 
 
 def _path(location: Path, root: Node) -> Path:
@@ -76,8 +82,12 @@ def _misfits(policy: Policy, root: Node, doubtful: Iterable[Path]) -> list[Flaw]
 
 
 def _misfits_of_the_rest(root: Node, wrong: set[Path]) -> list[Flaw]:
-    """The same in a file with wrong values: without these, if what is left is a policy."""
-    rest = root.without(wrong)
+    """The same in a file with wrong values: without the parts that hold them, if what is left is a policy."""
+    parts = {path[: _PARTS.get(path[0], len(path))] for path in wrong if path}
+    parts |= {
+        path[:-2] for path in parts if path[-2:-1] in {("any",), ("all",)} and _is_all_wrong(root, path[:-1], parts)
+    }
+    rest = root.without(parts)
     try:
         policy = Policy.model_validate(rest.plain())
     except ValidationError:
@@ -85,10 +95,23 @@ def _misfits_of_the_rest(root: Node, wrong: set[Path]) -> list[Flaw]:
     return _misfits(policy, rest, wrong)
 
 
+def _is_all_wrong(root: Node, rules: Path, wrong: set[Path]) -> bool:
+    node: Node | None = root
+    for step in rules:
+        node = node.child(step) if node else None
+    return (
+        node is not None and isinstance(node.value, tuple) and all((*rules, i) in wrong for i in range(len(node.value)))
+    )
+
+
 def _rests_on(place: Path, wrong: Path) -> bool:
-    """Whether a finding at `place` may come from the wrong value: within it, or beside it in the same section."""
-    is_sibling = wrong[:-1] == place[:-1] and isinstance(wrong[-1], str)
-    return is_sibling or wrong[: len(place)] == place
+    """Whether a finding at `place` may come from the wrong value: within it, or beside it in the same section.
+
+    Items of a list stand for themselves: without one of them, what is said of the others still holds.
+    """
+    if isinstance(wrong[-1], int):
+        return False
+    return wrong[: len(place)] == place or wrong[:-1] == place[:-1]
 
 
 def _placed(problem: Problem, root: Node) -> Flaw:

@@ -132,12 +132,15 @@ def _text(path: Path) -> str:
 def _located(name: str, flaws: Iterable[Flaw], severity: Severity = Severity.ERROR) -> list[LocatedProblem]:
     """In the order of the file, each once (an alias repeats what stands at its anchor)."""
     ordered = sorted(dict.fromkeys(flaws), key=lambda flaw: flaw.mark)
-    located = [
-        LocatedProblem(name, flaw.mark.line, flaw.mark.column, severity, flaw.message, flaw.code, flaw.hint)
-        for flaw in ordered
-    ]
-    more = len(located) - MAX_PROBLEMS
-    return [*located[:MAX_PROBLEMS], _at_start(name, f"and {more} more problems", "too_many")] if more > 0 else located
+    located = [_problem(name, flaw, severity) for flaw in ordered[:MAX_PROBLEMS]]
+    more = len(ordered) - MAX_PROBLEMS
+    return [*located, _at_start(name, f"and {more} more problems", "too_many")] if more > 0 else located
+
+
+def _problem(name: str, flaw: Flaw, severity: Severity) -> LocatedProblem:
+    """On one line, without the control characters that a quoted key or value may hold."""
+    message = "".join(letter if letter.isprintable() else "?" for letter in flaw.message)
+    return LocatedProblem(name, flaw.mark.line, flaw.mark.column, severity, message, flaw.code, flaw.hint)
 
 
 def _read(text: str, name: str) -> _Read:

@@ -1,5 +1,6 @@
 """Weekly hours: the wall clock's answer, also where it jumps."""
 
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,15 @@ from autoscaler.core.calendar import parse_hours
 MINUTE = 60_000
 WEEK_MINUTES = 7 * 24 * 60
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Santiago", "Pacific/Apia")
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "America/Santiago",
+    "Pacific/Apia",
+)
 
 
 def at(text: str, zone: str = "UTC", fold: int = 0) -> int:
@@ -21,7 +30,11 @@ def at(text: str, zone: str = "UTC", fold: int = 0) -> int:
 
 
 def shown(instant: int | None, zone: str) -> str | None:
-    return None if instant is None else datetime.fromtimestamp(instant / 1000, ZoneInfo(zone)).isoformat(timespec="minutes")
+    return (
+        None
+        if instant is None
+        else datetime.fromtimestamp(instant / 1000, ZoneInfo(zone)).isoformat(timespec="minutes")
+    )
 
 
 def test_office_hours_are_within_from_the_first_minute_to_before_the_last():
@@ -95,7 +108,7 @@ def test_hours_that_begin_within_a_doubled_hour_are_left_when_the_clock_goes_bac
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [
+    (
         ("mon-fri 09:00-17:00", "names no time zone: write 'mon-fri 09:00-17:00 UTC'"),
         ("mon-fri", "is no weekly hours"),
         ("", "is no weekly hours"),
@@ -112,24 +125,23 @@ def test_hours_that_begin_within_a_doubled_hour_are_left_when_the_clock_goes_bac
         ("mon-fri 09:00-17:00 berlin", "did you mean 'Europe/Berlin'?"),
         ("mon-fri 09:00-17:00 Europe", "unknown time zone 'Europe'"),
         ("mon-fri 09:00-17:00 ../../etc/passwd", "unknown time zone"),
-    ],
+    ),
 )
 def test_hours_that_cannot_be_read_say_what_to_write(text: str, told: str):
-    with pytest.raises(ValueError, match="^") as refused:
+    with pytest.raises(ValueError, match=re.escape(told)):
         parse_hours(text)
-    assert told in str(refused.value)
 
 
 @pytest.mark.parametrize(
     ("text", "days"),
-    [
+    (
         ("mon-fri", {0, 1, 2, 3, 4}),
         ("sat,sun", {5, 6}),
         ("fri-mon", {4, 5, 6, 0}),
         ("mon-wed,fri", {0, 1, 2, 4}),
         ("Mon-Fri", {0, 1, 2, 3, 4}),
         ("thu", {3}),
-    ],
+    ),
 )
 def test_days_are_written_alone_as_a_span_or_as_a_list(text: str, days: set[int]):
     assert parse_hours(f"{text} 09:00-17:00 UTC").days == days
@@ -155,13 +167,24 @@ instants = st.one_of(
     # around the days on which these zones change their clocks
     st.builds(
         lambda day, offset: at(day) + offset * MINUTE,
-        st.sampled_from(("2026-03-29", "2026-10-25", "2026-03-08", "2026-11-01", "2026-04-05", "2026-10-04", "2026-09-06", "2011-12-29")),
+        st.sampled_from(
+            (
+                "2026-03-29",
+                "2026-10-25",
+                "2026-03-08",
+                "2026-11-01",
+                "2026-04-05",
+                "2026-10-04",
+                "2026-09-06",
+                "2011-12-29",
+            )
+        ),
         st.integers(-36 * 60, 36 * 60),
     ),
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @example(days={6}, start=150, end=170, zone="Europe/Berlin", moment=at("2026-03-28"))
 @example(days={4}, start=0, end=1440, zone="Pacific/Apia", moment=at("2011-12-29"))
 @example(days={5}, start=1380, end=30, zone="America/Santiago", moment=at("2026-09-05"))
