@@ -10,7 +10,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from autoscaler.adapters.store import SqlStore, open_store
-from autoscaler.adapters.store.tables import SCHEMA, metadata
+from autoscaler.adapters.store.tables import HEAD, SCHEMA, metadata
 from tests.support.postgres import NoPostgresError, PostgresServer, postgres_server
 
 OpenStore = Callable[..., SqlStore]
@@ -76,6 +76,9 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         with request.getfixturevalue("postgres").admin(url.rpartition("/")[2]) as connection:
             for table in reversed(metadata.sorted_tables):
                 connection.execute(SQL("DELETE FROM {}").format(Identifier(SCHEMA, table.name)))
+            connection.execute(
+                SQL("UPDATE {} SET version_num = %s").format(Identifier(SCHEMA, "alembic_version")), [HEAD]
+            )
         return url
     shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "autoscaler.db")
     return f"sqlite:///{tmp_path}/autoscaler.db"

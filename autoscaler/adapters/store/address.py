@@ -45,6 +45,9 @@ def parse(url: str) -> Address:
         )
     if not parts.host and "host" not in parts.query:
         raise UsageError(f"DATABASE_URL names no host. {_FORMS}")
+    if "@" in f"{parts.host}{parts.database}":
+        # The rest of a password, which must not be shown as a host.
+        raise UsageError(f"DATABASE_URL has more than one @: one inside the password is written %40. {_FORMS}")
     port = f":{parts.port}" if parts.port else ""
     where = f"Postgres at {parts.host or parts.query['host']}{port}, database {parts.database or '(default)'}"
     return Address(where=where, file=None, url=parts.set(drivername="postgresql+psycopg"))

@@ -36,7 +36,9 @@ def kind_of(observation: Observation) -> str:
 
 def dump(value: object) -> str:
     """Any value that the store keeps, as JSON. Infinity and NaN are written as Python writes them; `load` reads them."""
-    return json.dumps(_ADAPTERS[type(value)].dump_python(value, mode="json"), ensure_ascii=False, separators=(",", ":"))
+    # Pydantic warns of, or refuses, a Mapping that is no dict (MappingProxyType, ChainMap): it is written as one.
+    plain = _ADAPTERS[type(value)].dump_python(value, mode="json", fallback=dict, warnings=False)
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
 
 def load(shape: type[Value], body: str) -> Value:

@@ -64,14 +64,17 @@ def _sqlite(address: Address, *, read_only: bool) -> Engine:
 
 
 def _postgres(address: Address, *, read_only: bool) -> Engine:
-    defaults = {key: value for key, value in _POSTGRES_DEFAULTS.items() if key not in address.url.query}
+    query = address.url.query
+    options = {key: value for key, value in _POSTGRES_DEFAULTS.items() if key not in query}
+    # SQLAlchemy hides only the password before the @, not those among the options.
+    secrets = {key: value for key, value in query.items() if "password" in key}
     engine = sa.create_engine(
-        address.url,
+        address.url.difference_update_query(secrets),
         pool_size=POSTGRES_CONNECTIONS,
         max_overflow=0,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args=defaults,
+        connect_args=options | secrets,
     )
 
     def _connect(connection: Any, _: ConnectionPoolEntry) -> None:

@@ -46,7 +46,7 @@ def migrate(connection: Connection, address: Address) -> None:
         return
     if found is not None and found > HEAD:
         raise _newer(address, found)
-    _upgrade(connection)
+    _upgrade(connection, address)
 
 
 def revision(connection: Connection) -> str | None:
@@ -56,16 +56,20 @@ def revision(connection: Connection) -> str | None:
     return connection.scalar(sa.select(sa.column("version_num", sa.Text)).select_from(sa.table("alembic_version")))
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, address: Address) -> None:
     # Imported only where a migration is due: 12 MB that a worker which only restarts does not need.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with _one_at_a_time:
-        command.upgrade(config, "head")
+    try:
+        with _one_at_a_time:
+            command.upgrade(config, "head")
+    except CommandError as error:
+        raise StoreError(f"{address.where} can't be brought up to date: {error}. Restore a backup of it.") from error
 
 
 def _newer(address: Address, found: str) -> StoreError:
