@@ -13,7 +13,7 @@ import yaml
 
 from autoscaler.policyfile.tree import Flaw, Mark, Node
 
-MAX_NODES = 20_000
+MAX_NODES = 10_000
 """Keys and values of a file, aliases counted each time; a large policy has a few hundred."""
 MAX_DEPTH = 32
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})

@@ -202,10 +202,9 @@ def test_every_answer_equals_a_walk_minute_by_minute(days: set[int], start: int,
     within, place = reference(days, start, end), ZoneInfo(zone)
     assert hours.contains(moment) is (minute_of_week(moment, place) in within)
 
-    walk = [moment, *range(moment - moment % MINUTE + MINUTE, moment + 8 * 24 * 60 * MINUTE, MINUTE)]
-    inside = [minute_of_week(instant, place) in within for instant in walk]
+    walk = (moment, *range(moment - moment % MINUTE + MINUTE, moment + 8 * 24 * 60 * MINUTE, MINUTE))
     for wanted, answer in ((True, hours.next_start(moment)), (False, hours.next_end(moment))):
-        expected = walk[inside.index(wanted)] if wanted in inside else None
+        expected = next((instant for instant in walk if (minute_of_week(instant, place) in within) is wanted), None)
         if expected is not None:
             assert answer == expected
         else:
