@@ -43,9 +43,7 @@ class TerminalNotifier:
 
     def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
         colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
-        self._console = Console(
-            file=stream, width=width, color_system=colours, highlight=False, emoji=False, markup=False
-        )
+        self._console = Console(file=stream, width=width, color_system=colours)
         self._on_screen: str | None = None
         """The thread that was printed last: a reply to another one says which."""
 

@@ -21,8 +21,7 @@ _ESCAPED: Mapping[str, str] = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 def blocks(message: Message) -> list[Block]:
     """Header, lines, fields, small print. A title alone is one plain line: a step in a thread should not shout."""
-    title = one_line(message.title) or "…"
-    headline = f"{SIGNS[message.tone]} {title}"
+    headline = f"{SIGNS[message.tone]} {one_line(message.title)}"
     if not (message.lines or message.fields or message.context):
         return [_section(headline)]
     result: list[Block] = [
