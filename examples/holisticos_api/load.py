@@ -83,7 +83,7 @@ async def run_stages(url: str, stages: list[Stage]) -> None:
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits, trust_env=False) as client:
         try:
             for stage in stages:
-                print(f"load: {stage.users} users for {stage.seconds:g} s (before: {tally})", flush=True)  # noqa: T201 - a script that tells its stage
+                print(f"load: {stage.users} users for {stage.seconds:g} s (before: {tally})", flush=True)
                 while len(users) < stage.users:
                     users.append(asyncio.create_task(one_user(client, f"/api/analysis/user-{next(names)}", tally)))
                 leaving, users = users[stage.users :], users[: stage.users]
@@ -92,7 +92,7 @@ async def run_stages(url: str, stages: list[Stage]) -> None:
                 await asyncio.sleep(stage.seconds)
         finally:
             await cancel(users)
-            print(f"load: over ({tally})", flush=True)  # noqa: T201 - the same
+            print(f"load: over ({tally})", flush=True)
 
 
 async def cancel(tasks: list[asyncio.Task[None]]) -> None:
