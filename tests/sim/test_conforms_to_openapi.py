@@ -181,7 +181,7 @@ def test_every_generated_call_is_answered_as_the_document_says(simulator, schema
 
     @hypothesis.seed(1)
     @hypothesis.settings(
-        max_examples=12, database=None, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
+        max_examples=5, database=None, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
     )
     @hypothesis.given(case=cases, data=st.data())
     def every_case(case, data):

@@ -15,7 +15,7 @@ from render_client.sim.processes import AppFailedError
 from tests.support import tiny_app
 from tests.support.sim import SERVICE, caller, service_with
 
-REAL = Durations(build=0, update=0, start=0, drain=0.1, health_timeout=5)
+REAL = Durations(build=0, update=0, start=0, drain=0.1, health_timeout=30)
 DEPLOYS = f"/services/{SERVICE}/deploys"
 
 
@@ -27,7 +27,7 @@ def tiny_world(tmp_path, *, durations=REAL, **fields) -> WorldSpec:
     return WorldSpec(services=(service,), durations=durations)
 
 
-async def until(check, seconds=10):
+async def until(check, seconds=30):
     """Look until it is so; real processes have no clock of ours."""
     async with asyncio.timeout(seconds):
         while not (found := await check()):  # noqa: ASYNC110 - another process cannot set our event
@@ -123,8 +123,10 @@ async def test_the_proxy_forwards_bodies_and_repeated_headers_and_stamps_the_tim
 
 
 async def test_a_deploy_whose_process_fails_its_health_check_fails_and_the_old_one_goes_on(tmp_path):
-    world = tiny_world(tmp_path, durations=REAL.model_copy(update={"health_timeout": 0.5}))
+    world = tiny_world(tmp_path)
     async with running_simulator(world) as sim, caller(sim) as http, httpx.AsyncClient() as visitor:
+        impatient = REAL.model_copy(update={"health_timeout": 0.5})
+        sim.world.spec = world.model_copy(update={"durations": impatient})
         url = (await http.get(f"/services/{SERVICE}")).json()["serviceDetails"]["url"]
         before = (await visitor.get(url)).json()["pid"]
         await http.put(f"/services/{SERVICE}/env-vars/HEALTH", json={"value": "bad"})
@@ -165,7 +167,7 @@ async def test_an_app_that_does_not_come_up_is_an_error_with_its_last_words(tmp_
             pass
 
 
-@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT, signal.SIGKILL))
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGKILL))
 def test_the_apps_end_with_the_simulator_however_it_ends(tmp_path, number):
     world = tmp_path / "world.yaml"
     world.write_text(
@@ -180,6 +182,6 @@ def test_the_apps_end_with_the_simulator_however_it_ends(tmp_path, number):
         ready = simulator.stdout.readline()
         pid = httpx.get(ready.split(" at ")[1].strip()).json()["pid"]
         simulator.send_signal(number)
-        code = simulator.wait(10)
+        code = simulator.wait(30)
     assert code == (0 if number != signal.SIGKILL else -signal.SIGKILL)
     asyncio.run(until(lambda: asyncio.sleep(0, not alive(pid))))
