@@ -86,6 +86,26 @@ async def test_a_wait_beyond_the_patience_is_raised_without_sending_anything():
     assert len(talk.requests) == 1
 
 
+async def test_calls_that_were_never_sent_use_nothing_up():
+    talk = conversation(a_service(quota(1, 0, 100)))
+    await talk.client.retrieve_service(SERVICE)
+    for _ in range(3):
+        with pytest.raises(RateLimitedError):
+            await talk.client.retrieve_service(SERVICE)
+    talk.time.now += 100
+    await talk.client.retrieve_service(SERVICE)
+    assert talk.time.waits == []
+
+
+async def test_a_server_that_says_come_back_in_thirty_years_is_asked_again_after_an_hour():
+    talk = conversation(httpx.Response(429, headers={"Retry-After": "1e9"}), a_service({}))
+    with pytest.raises(RateLimitedError):
+        await talk.client.retrieve_service(SERVICE)
+    talk.time.now += 3600
+    await talk.client.retrieve_service(SERVICE)
+    assert talk.time.waits == []
+
+
 async def test_after_a_429_the_other_calls_of_its_kind_wait_too():
     talk = conversation(httpx.Response(429, headers={"Retry-After": "50"}), a_service({}), patience=55)
     with pytest.raises(RateLimitedError):

@@ -230,6 +230,16 @@ async def test_a_deploy_whose_first_try_never_left_succeeds_with_the_second(rend
     assert deploy.id == "dep-7"
 
 
+@pytest.mark.parametrize(
+    ("status", "may_have_acted"), ((500, True), (502, True), (503, True), (302, False), (409, False))
+)
+async def test_a_write_that_met_a_fault_of_the_server_may_have_acted(render, client, status, may_have_acted):
+    render.post(f"{URL}/deploys").respond(status)
+    with pytest.raises(RenderError) as caught:
+        await client.create_deploy(SERVICE)
+    assert caught.value.request_may_have_acted is may_have_acted
+
+
 async def test_a_read_has_never_acted(render, client):
     render.get(URL).mock(side_effect=PERHAPS_SENT[0])
     with pytest.raises(RenderDownError) as caught:

@@ -22,7 +22,8 @@ async def server(talk: Talk, *, seconds: float = 5.0) -> AsyncIterator[tuple[Ren
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         open_writers.append(writer)
-        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        with suppress(asyncio.IncompleteReadError):
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
         await talk(reader, writer)
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -60,6 +61,23 @@ async def test_a_server_that_never_answers_is_given_up_after_the_timeout():
             await client.create_deploy(SERVICE)
     assert caught.value.request_may_have_acted
     assert len(heads) == 1
+
+
+async def test_a_connection_that_is_never_ready_is_told_from_an_answer_that_never_comes():
+    """A server that takes the connection and keeps silent in the TLS handshake: nothing of the call has left."""
+    async with server(ignore) as (client, heads):
+        port = client._transport._http.base_url.port
+        time = ToldTime()
+        base_url = f"https://127.0.0.1:{port}/v1"
+        async with RenderClient(KEY, base_url, timeout=0.1, clock=time.clock, sleep=time.sleep) as secure:
+            with pytest.raises(RenderDownError, match=r"no connection within 0\.05 s") as caught:
+                await secure.create_deploy(SERVICE)
+    assert not caught.value.request_may_have_acted
+    assert heads == []
+
+
+async def ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Do nothing with what was read."""
 
 
 async def test_a_server_that_drips_is_given_up_although_each_byte_comes_in_time():
