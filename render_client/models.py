@@ -63,7 +63,10 @@ class Disk(RenderModel):
 
 
 class AutoscalingTarget(RenderModel):
-    """One criterion of Render's own autoscaling; ``percentage`` is the utilisation aimed at, 1 to 90."""
+    """One criterion of Render's own autoscaling; ``percentage`` is the utilisation aimed at.
+
+    Render takes 1 to 90, also for a criterion that is switched off; 0 is what was never said.
+    """
 
     enabled: bool = False
     percentage: int = 0

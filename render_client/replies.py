@@ -84,7 +84,7 @@ _MEANINGS: Final = {
     404: _Meaning(
         NotFoundError,
         "Render knows nothing by that name",
-        "Check the id, and that the key's owner is a member of its workspace",
+        "Check the id or name, and that the key's owner is a member of its workspace",
     ),
     409: _Meaning(ConflictError, "The resource's present state does not allow this", "Look at its state and ask again"),
     410: _Meaning(GoneError, "It has been deleted at Render", "Stop looking after it"),
