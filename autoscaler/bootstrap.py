@@ -36,11 +36,12 @@ class Wired:
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings) -> AsyncIterator[SqlStore]:
-    """The store, its schema up to date; closed at the end."""
-    store = open_store(settings.database_url)
+async def opened_store(settings: Settings, *, read_only: bool = False) -> AsyncIterator[SqlStore]:
+    """The store, its schema up to date; closed at the end. With `read_only` nothing is made or written."""
+    store = open_store(settings.database_url, read_only=read_only)
     try:
-        await store.migrate()
+        if not read_only:
+            await store.migrate()
         yield store
     finally:
         await store.close()
@@ -91,8 +92,10 @@ async def checking(settings: Settings) -> AsyncIterator[Checking]:
     key = settings.need_render_key()
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        recorded = settings.has_database or sqlite_file(settings.database_url).exists()
-        history = Unrecorded(await stack.enter_async_context(opened_store(settings)) if recorded else None)
+        recorded = not settings.database_url.startswith("sqlite") or sqlite_file(settings.database_url).exists()
+        history = Unrecorded(
+            await stack.enter_async_context(opened_store(settings, read_only=True)) if recorded else None
+        )
         render = RenderAdapter(RenderClient(key, settings.render_url, patience=20.0))
         stack.push_async_callback(render.close)
         health = HttpHealth(clock)
@@ -104,7 +107,7 @@ def _notifier(settings: Settings, stack: AsyncExitStack) -> Notifier:
     """Slack with a token, else the terminal. slack-sdk is 10 MB of memory that those without Slack need not pay."""
     if settings.slack_bot_token is None:
         return TerminalNotifier(sys.stdout)
-    from autoscaler.adapters.slack import SlackNotifier  # noqa: PLC0415 - see above
+    from autoscaler.adapters.slack.notifier import SlackNotifier  # noqa: PLC0415 - see above
 
     slack = SlackNotifier(settings.slack_bot_token, settings.slack_channel, base_url=settings.slack_url)
     stack.push_async_callback(slack.aclose)

@@ -73,13 +73,18 @@ def must_stay_dry(settings: Settings) -> str | None:
     """
     if not settings.on_render or not settings.database_url.startswith("sqlite"):
         return None
-    path = Path(settings.database_url.removeprefix("sqlite:///")).absolute()
+    path = sqlite_file(settings.database_url).absolute()
     if _mount_of(path) not in {Path("/"), Path("/tmp")}:  # noqa: S108 - a place to look at, not to write to
         return None
     return (
         f"the SQLite file {path} is not on a mounted disk, so Render deletes it with every deploy. Attach a disk and set "
         "DATABASE_URL=sqlite:////var/data/autoscaler.db, or set DATABASE_URL to a Postgres database"
     )
+
+
+def sqlite_file(url: str) -> Path:
+    """The file behind a `sqlite:///path` address."""
+    return Path(url.removeprefix("sqlite:///"))
 
 
 def _mount_of(path: Path) -> Path:

@@ -33,7 +33,7 @@ def history(
 
 
 async def _history(service: str | None, limit: int, *, as_json: bool) -> None:
-    async with opened_store(load_settings()) as store:
+    async with opened_store(load_settings(), read_only=True) as store:
         service_id = await _service_id(store, service) if service else None
         changes = await store.changes(service_id, limit=limit)
         verdicts = await store.verdicts(service_id, limit=10_000)

@@ -3,7 +3,6 @@
 import sys
 import traceback
 
-import click
 import typer
 from rich.markup import escape
 
@@ -39,27 +38,19 @@ app.command("demo")(demo.demo)
 
 def main() -> None:
     """The console script: 0 ok, 1 failed, 2 usage or bad policy, 3 a bug, 130 interrupted."""
-    sys.exit(_run())
-
-
-def _run() -> int:
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        code = ExitCode.INTERRUPTED
+        app()
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
     except AutoscalerError as error:
         _explain(error)
-        code = error.exit_code
+        sys.exit(error.exit_code)
     except BrokenPipeError:  # `autoscaler history | head`
-        code = ExitCode.OK
+        sys.exit(ExitCode.OK)
     except Exception:  # noqa: BLE001 - the last line of defence: whatever comes here is a bug, and its exit code says so
         traceback.print_exc()
         err.print("[bold red]This is a bug.[/bold red] Please report it with the lines above.")
-        code = ExitCode.BUG
-    return code if isinstance(code, int) else ExitCode.OK
+        sys.exit(ExitCode.BUG)
 
 
 def _explain(error: AutoscalerError) -> None:

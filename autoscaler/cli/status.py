@@ -43,7 +43,7 @@ def status(
 async def _status(*, as_json: bool, within: int | None) -> bool:
     """Print it; whether a worker lives, as far as that was asked."""
     now = SystemClock().now()
-    async with opened_store(load_settings()) as store:
+    async with opened_store(load_settings(), read_only=True) as store:
         verdicts = await store.last_verdicts()
         beats = await store.heartbeats()
         changes = await store.changes(states=sorted(OPEN))

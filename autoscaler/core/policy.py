@@ -13,6 +13,7 @@ from autoscaler.core.conditions import Condition
 from autoscaler.core.durations import DAY, HOUR, MINUTE, SECOND
 from autoscaler.core.plans import Plan, find_plan
 from autoscaler.core.scalars import (
+    Address,
     Dollars,
     Duration,
     EnvKey,
@@ -52,7 +53,7 @@ class SecretReference(_Part):
 class Health(_Part):
     """Where and how often the app is asked."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2000)]
+    url: Address
     token: SecretReference | None = None
     every: Duration = 30 * SECOND
     timeout: Duration = 10 * SECOND

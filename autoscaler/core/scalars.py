@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Callable
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
@@ -63,6 +64,17 @@ def _plan(text: str) -> str:
     )
 
 
+def _address(text: str) -> str:
+    """What a pattern can't see: a port out of range, brackets that are not closed. Raises ValueError."""
+    try:
+        parts = urlsplit(text)
+        if parts.port == 0 or not parts.hostname:
+            raise ValueError("no host, or port 0")
+    except ValueError as error:
+        raise ValueError(f"'{text}' is no address: {error}") from None
+    return text
+
+
 def _env_key(text: str) -> str:
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
         return text
@@ -87,6 +99,7 @@ Percent = Annotated[float, *_from_text(_percent, "25%", pattern=r"^[0-9.]+\s*%$"
 """A share, 0 to 1 (or more, where more makes sense)."""
 PerDay = Annotated[int, *_from_text(_per_day, "4 per day", pattern="^[0-9]+ per day$")]
 PlanName = Annotated[str, Field(max_length=60), AfterValidator(_plan), WithJsonSchema({"enum": list(SPELLINGS)})]
+Address = Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2000), AfterValidator(_address)]
 EnvKey = Annotated[str, Field(max_length=200), AfterValidator(_env_key)]
 SecretName = Annotated[str, AfterValidator(_secret_name)]
 EnvValue = Annotated[str, Field(max_length=32_768), WithJsonSchema({"type": ["string", "number", "boolean"]})]

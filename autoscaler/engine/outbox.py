@@ -2,13 +2,15 @@
 
 import logging
 
-from autoscaler.core.durations import MINUTE, SECOND
+from autoscaler.core.durations import DAY, MINUTE, SECOND
 from autoscaler.errors import RefusedError, UnavailableError
 from autoscaler.ports import Clock, Delivery, Notifier, Store
 
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 10 * MINUTE
+GIVE_UP = DAY
+"""How long a message that is refused (a bad token, a channel without the bot) waits for somebody to put that right."""
 
 
 async def deliver(store: Store, notifier: Notifier, clock: Clock) -> int:
@@ -24,7 +26,8 @@ async def deliver(store: Store, notifier: Notifier, clock: Clock) -> int:
             await store.not_delivered(event.id, retry_at, str(error))
         except RefusedError as error:
             log.error("message %s can't be delivered: %s", event.id, error)  # noqa: TRY400 - the text says all; a trace would only hide it
-            await store.not_delivered(event.id, None, str(error))
+            retry_at = clock.now() + LONGEST_WAIT if clock.now() - event.at < GIVE_UP else None
+            await store.not_delivered(event.id, retry_at, str(error))
         else:
             await store.delivered(event.id, clock.now(), reference)
             sent += 1

@@ -1,0 +1,148 @@
+"""`run` as a real process: it works, it stops when told to, it goes on where it was."""
+
+import asyncio
+import json
+import signal
+import time
+
+from autoscaler.adapters.store import open_store
+from autoscaler.core.change import State
+from tests.support.cli import autoscaler, starting
+
+
+async def passes(stream):
+    """The log lines of passes, as they come."""
+    async for raw in stream:
+        fields = json.loads(raw)
+        if "conditions" in fields:
+            yield fields
+
+
+async def until(stream, condition):
+    async with asyncio.timeout(30):
+        async for fields in passes(stream):
+            if condition(fields):
+                return fields
+    raise AssertionError("the worker ended first")
+
+
+async def test_sigterm_ends_it_with_0_in_well_under_10_seconds(place):
+    async with starting("run", "-p", place.policies, "--log-format", "json", **place.env) as worker:
+        await until(worker.stderr, lambda fields: True)
+        began = time.monotonic()
+        worker.send_signal(signal.SIGTERM)
+        _, err = await asyncio.wait_for(worker.communicate(), 20)
+        assert worker.returncode == 0
+        assert time.monotonic() - began < 10
+        assert json.loads(err.splitlines()[-1])["message"].startswith("drained in")
+
+
+async def test_sigterm_while_a_poll_hangs_still_ends_in_time(place):
+    async def hang(request):
+        await asyncio.Event().wait()
+
+    async with starting("run", "-p", place.policies, "--log-format", "json", **place.env) as worker:
+        await until(worker.stderr, lambda fields: True)
+        place.app.handler = hang
+        began = time.monotonic()
+        worker.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(worker.communicate(), 20)
+        assert worker.returncode == 0
+        assert time.monotonic() - began < 10
+
+
+async def test_it_changes_the_plan_of_an_app_that_needs_more(place):
+    place.use_much_memory()
+    async with starting("run", "-p", place.policies, "--log-format", "json", **place.env) as worker:
+        await until(worker.stderr, lambda fields: fields["tier"] == "scaled")
+        worker.send_signal(signal.SIGTERM)
+        out, _ = await asyncio.wait_for(worker.communicate(), 20)
+    assert place.writes == ["PATCH", "PUT", "PUT", "POST"]
+    assert "Scaling up holisticos-api: mvp → scaled" in out.decode()
+
+
+async def test_a_killed_worker_is_followed_by_one_that_ends_its_change_with_one_deploy(place):
+    place.use_much_memory()
+    place.sim.hooks.after_write(lambda call: workers[-1].kill() if call.method == "PATCH" else None)
+    workers = []
+    async with starting("run", "-p", place.policies, **place.env) as worker:
+        workers.append(worker)
+        await asyncio.wait_for(worker.communicate(), 30)
+        assert worker.returncode == -signal.SIGKILL
+    assert place.writes == ["PATCH"]
+    async with starting("run", "-p", place.policies, "--log-format", "json", **place.env) as second:
+        workers.append(second)
+        await until(second.stderr, lambda fields: fields["tier"] == "scaled")
+    assert place.writes == ["PATCH", "PUT", "PUT", "POST"]
+
+
+async def test_dry_run_decides_and_writes_nothing(place):
+    place.use_much_memory()
+    async with starting("run", "--dry-run", "-p", place.policies, "--log-format", "json", **place.env) as worker:
+        fields = await until(worker.stderr, lambda fields: fields["why"] == "go")
+        assert fields["sentence"].startswith("mvp → scaled: memory_usage 450 MB > 400MB")
+    assert place.writes == []
+
+
+async def test_a_policy_that_is_broken_does_not_stop_the_sound_one(place):
+    (place.policies / "broken.yaml").write_text("version: 1\nmode: akt\n")
+    async with starting("run", "-p", place.policies, **place.env) as worker:
+        lines = []
+        async with asyncio.timeout(30):
+            async for line in worker.stderr:
+                lines.append(line.decode())
+                if "steady" in lines[-1]:
+                    break
+    assert any("broken.yaml:2:7: error:" in line and "act" in line for line in lines)
+    assert "holisticos-api  mvp" in lines[-1]
+
+
+async def test_once_makes_one_pass_and_carries_its_change_on_until_it_has_to_wait(place):
+    place.use_much_memory()
+    first = await autoscaler("run", "--once", "-p", place.policies, **place.env)
+    assert first.code == 0, first.err
+    assert place.writes == ["PATCH", "PUT", "PUT", "POST"]
+    store = open_store(place.env["DATABASE_URL"])
+    (change,) = await store.changes()
+    await store.close()
+    assert change.state is State.APPLYING
+
+
+async def test_once_without_a_database_is_a_usage_error(place):
+    ended = await autoscaler("run", "--once", "-p", place.policies, **(place.env | {"DATABASE_URL": ""}))
+    assert ended.code == 2
+    assert "--once needs DATABASE_URL" in ended.err
+
+
+async def test_on_render_a_sqlite_file_outside_a_disk_keeps_it_dry_and_says_the_fix(place):
+    place.use_much_memory()
+    async with starting(
+        "run", "-p", place.policies, "--log-format", "json", **(place.env | {"RENDER": "true"})
+    ) as worker:
+        first = json.loads(await asyncio.wait_for(worker.stderr.readline(), 20))
+        assert first["level"] == "error"
+        assert "Attach a disk and set DATABASE_URL=sqlite:////var/data/autoscaler.db" in first["message"]
+        await until(worker.stderr, lambda fields: fields["why"] == "go")
+    assert place.writes == []
+
+
+async def test_a_refused_key_ends_it_at_once_with_what_to_do(place):
+    ended = await autoscaler("run", "-p", place.policies, **(place.env | {"RENDER_API_KEY": "rnd_wrong"}))
+    assert ended.code == 1
+    assert "RENDER_API_KEY" in ended.err
+    assert "rnd_wrong" not in ended.err
+
+
+async def test_the_key_and_foreign_values_are_in_nothing_that_it_writes(place):
+    place.use_much_memory()
+    async with starting("run", "-v", "-p", place.policies, "--log-format", "json", **place.env) as worker:
+        seen = []
+        async with asyncio.timeout(30):
+            async for line in worker.stderr:
+                seen.append(line)
+                if b'"tier": "scaled"' in line:
+                    break
+        worker.send_signal(signal.SIGTERM)
+        out, err = await asyncio.wait_for(worker.communicate(), 20)
+    written = b"".join(seen) + out + err + (place.folder / "bot.db").read_bytes()
+    assert place.sim.api_key.encode() not in written
