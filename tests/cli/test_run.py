@@ -93,7 +93,7 @@ async def test_a_policy_that_is_broken_does_not_stop_the_sound_one(place):
                 lines.append(line.decode())
                 if "steady" in lines[-1]:
                     break
-    assert any("broken.yaml:2:7: error:" in line and "act" in line for line in lines)
+    assert any("broken.yaml:2:7: error:" in line and "did you mean 'ask'?" in line for line in lines)
     assert "holisticos-api  mvp" in lines[-1]
 
 
