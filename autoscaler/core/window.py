@@ -218,28 +218,23 @@ class Function:
     So no values are kept, but for `mean`, which keeps sums.
     """
 
-    __slots__ = ("_coverage", "_hits", "_mean", "_name", "_rises", "value")
+    __slots__ = ("_coverage", "_hits", "_mean", "_name", "_settled_by", "value")
 
     def __init__(self, name: str, window: int, every: int, *, rises: bool, upward: bool) -> None:
         self._name = name
-        self._rises = rises  # whether the comparison is > or >=
+        self._settled_by = rises == (
+            name != "min"
+        )  # `rises`: the comparison is > or >=; one low sample settles a `min`
         self._coverage = Coverage(window, every, upward=upward)
         self._mean = Pool(window) if name == "mean" else None
         self._hits = Marks(window, self._needed(window // every + 1))
         self.value: float | None = None
 
     def _needed(self, samples: int) -> int:
-        """How many samples past the bound (rising) or failing it (falling) settle the question."""
-        match self._name:
-            case "max":
-                share = 0.0
-            case "min":
-                share = 1.0
-            case percentile:
-                share = 1 - int(percentile.removeprefix("p")) / 100 if percentile != "mean" else 0.0
-        if share == 1.0:
-            return samples
-        return floor(samples * share + 1e-9) + 1
+        """How many samples, all past the bound or all failing it, settle the question."""
+        if not self._name.startswith("p"):
+            return 1
+        return floor(samples * (1 - int(self._name.removeprefix("p")) / 100) + 1e-9) + 1
 
     def add(self, at: int, value: float, *, good: bool) -> None:
         """One sample and whether it is past the bound."""
@@ -249,7 +244,7 @@ class Function:
             self._mean.add(at, value, 1)
             total, count = self._mean.sums(at)
             self.value = total / count
-        elif good == self._rises:
+        elif good == self._settled_by:
             self._hits.add(at)
 
     def lacking(self, now: int) -> str | None:
@@ -263,7 +258,7 @@ class Function:
         if self.lacking(now) is not None:
             return None
         many = self._hits.count(now) >= self._needed(self._coverage.judged(now))
-        return many if self._rises else not many
+        return many == self._settled_by
 
     @property
     def is_mean(self) -> bool:
