@@ -71,7 +71,7 @@ _SENTENCE = re.compile(
 )
 _LARGEST = 1e15
 """No bound is meant that is larger, and no float counts exactly beyond."""
-_FUNCTION = re.compile(r"mean|max|min|p\d{1,2}")
+_FUNCTION = re.compile(r"mean|max|min|p[1-9]\d?")
 
 
 def parse_condition(text: str) -> Condition:
@@ -169,6 +169,10 @@ def _function(word: str | None) -> str | None:
 def _check_form(condition: Condition) -> None:
     """What the grammar's words allow, but not for this kind of metric."""
     metric = condition.metric
+    if condition.op is Op.AT_LEAST and condition.bound == 0:
+        raise ValueError(
+            f"'{condition.text}' always holds, since {metric.name} is never negative: write '> 0', or a bound"
+        )
     if metric.kind is Kind.COUNTED:
         if not condition.within:
             raise ValueError(
