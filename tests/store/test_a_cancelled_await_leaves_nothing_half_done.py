@@ -68,6 +68,20 @@ async def test_a_cancelled_pass_can_be_repeated_with_its_events_told_once(store,
     assert len(await store.undelivered(5_000)) == 1
 
 
+async def test_a_failure_that_nobody_waits_for_any_more_is_logged(store, writers_are_held, caplog):
+    await store.record(a_pass(change=a_change("chg-1")))
+    with writers_are_held():
+        task = asyncio.create_task(store.record(a_pass(change=a_change("chg-2"))))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    await store.close()
+    (record,) = caplog.records
+    assert "cancelled task" in record.message
+    assert "chg-2 was not kept" in record.message
+
+
 async def test_a_closed_store_says_so(store):
     await store.close()
     await store.close()

@@ -1,6 +1,5 @@
 import asyncio
 
-from autoscaler.core.change import State
 from autoscaler.ports import ChangeOpenError
 from tests.support.stored import a_change, a_pass, a_reading
 
@@ -30,18 +29,3 @@ async def test_passes_of_many_services_at_once_are_all_kept(store, reopen):
         *(worker.record(a_pass(a_reading(), service_id=one)) for one in services for worker in (store, other))
     )
     assert [len(await store.observations(one, 0)) for one in services] == [2] * 20
-
-
-async def test_another_process_reads_while_the_worker_writes(store, reopen):
-    status = reopen(read_only=True)
-
-    async def look() -> list[int]:
-        return [len(await status.changes()) for _ in range(20)]
-
-    async def work() -> None:
-        for number in range(20):
-            await store.save_change(a_change(f"chg-{number}", state=State.DONE))
-
-    seen, _ = await asyncio.gather(look(), work())
-    assert seen == sorted(seen)
-    assert len(await status.changes()) == 20

@@ -1,6 +1,7 @@
 """The store: `autoscaler.ports.Store` over SQLite or Postgres."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -19,6 +20,8 @@ from autoscaler.errors import StoreError
 from autoscaler.ports import Delivery, Event, Heartbeat, PassRecord
 
 Result = TypeVar("Result")
+
+_log = logging.getLogger(__name__)
 
 PAGE = 500
 """Rows that one transaction of `prune` looks at: about a millisecond of the write lock."""
@@ -167,8 +170,13 @@ class SqlStore:
     async def _run(self, work: Callable[[], Result]) -> Result:
         if self._closed:
             raise StoreError(f"{self.address.where} was closed; this is a mistake in the program, please report it.")
-        # Shielded: cancelling the await must not cancel work that waits its turn, a caller may rely on its being done.
-        return await asyncio.shield(asyncio.wrap_future(self._threads.submit(work)))
+        under_way = asyncio.wrap_future(self._threads.submit(work))
+        try:
+            # Shielded: what was seen is kept, also when it still waits its turn.
+            return await asyncio.shield(under_way)
+        except asyncio.CancelledError:
+            under_way.add_done_callback(_look_at)
+            raise
 
     def _transaction(self, work: Callable[[Connection], Result], *, writes: bool) -> Result:
         try:
@@ -200,6 +208,12 @@ class SqlStore:
     def _shut(self) -> None:
         self._threads.shutdown(wait=True)
         self._engine.dispose()
+
+
+def _look_at(abandoned: "asyncio.Future[Result]") -> None:
+    """Nobody else will hear of it any more."""
+    if error := abandoned.exception():
+        _log.warning("What a cancelled task asked the store for failed: %s", error)
 
 
 def _prune_page(before: int, after: int) -> Callable[[Connection], tuple[int, int | None]]:
