@@ -40,8 +40,8 @@ class Watch(Protocol):
 
 
 def rate_window(condition: Condition, evidence: Evidence, every: int) -> int:
-    """Over which requests are pooled: a twelfth of `for`, at least 5 min and five polls, or what the policy says."""
-    return evidence.rate_window or max(condition.window // 12, 5 * MINUTE, 5 * every)
+    """Over which requests are pooled: a twelfth of `for`, at least 5 min and five polls, or what the policy says; all of a `mean`."""
+    return condition.over or evidence.rate_window or max(condition.window // 12, 5 * MINUTE, 5 * every)
 
 
 class _Quiet:
@@ -86,41 +86,47 @@ class SampleWatch(_Quiet):
         """One report: its gauge, or the ratio pooled up to it."""
         if reading.stalled and not self._upward and self._condition.metric.kind is Kind.RATIO:
             return  # requests hang: their times are not known yet, and that is no calm
-        value = self._judged(at, reading)
-        if value is not None:
+        metric = self._condition.metric
+        over = reading.increases.get(metric.over or "")
+        under = reading.increases.get(metric.under or "")
+        if over is not None and under is not None:
+            self._is_ratio = True
+            self._pooled(at, over, under)
+        elif (value := reading.gauges.get(metric.name)) is not None:
             self._sample(at, value)
 
     def missed(self, at: int, missed: Missed) -> None:
-        """A poll that timed out is a response time of at least the timeout; every other miss is a gap."""
+        """A poll that timed out is a request that took at least the timeout; every other miss is a gap."""
         metric = self._condition.metric
         if metric.name == "unreachable" and missed.reason.is_unreachable:
             self._sample(at, 1.0)
         elif missed.reason is Miss.TIMED_OUT and missed.timeout and self._upward and metric.dimension is Dimension.TIME:
             least = missed.timeout / 1000
             if metric.name.endswith("response_time") and self._condition.op.holds(least, self._condition.bound):
-                self._sample(at, least)
+                if self._is_ratio:
+                    self._pooled(at, least, 1)
+                else:
+                    self._sample(at, least)
 
-    def _judged(self, at: int, reading: Reading) -> float | None:
-        metric = self._condition.metric
-        over = reading.increases.get(metric.over or "")
-        under = reading.increases.get(metric.under or "")
-        if over is None or under is None:
-            return reading.gauges.get(metric.name)
-        self._is_ratio = True
+    def _pooled(self, at: int, over: float, under: float) -> None:
         self._pool.add(at, over, under)
         self._requests.add(at, 0.0, under)
         total, count = self._pool.sums(at)
         if count <= 0:
             self._empty.add(at)
-            return self._value  # an empty rate window repeats the last judgement
-        return total / count * metric.scale
+        value = total / count * self._condition.metric.scale if count > 0 else self._value
+        if value is not None:  # an empty rate window repeats the last judgement
+            self._sample(at, value)
 
     def _sample(self, at: int, value: float) -> None:
         condition = self._condition
         good = condition.op.holds(value, condition.bound)
         if self._function:
             self._function.add(at, value, good=good)
-            value = value if self._function.value is None else self._function.value
+            if (
+                self._function.mean is not None and not self._is_ratio
+            ):  # a ratio was pooled over the whole of it already
+                value = self._function.mean
             good = (
                 condition.op.holds(value, condition.bound) if self._function.is_mean else bool(self._function.holds(at))
             )

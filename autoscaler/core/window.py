@@ -218,7 +218,7 @@ class Function:
     So no values are kept, but for `mean`, which keeps sums.
     """
 
-    __slots__ = ("_coverage", "_hits", "_mean", "_name", "_settled_by", "value")
+    __slots__ = ("_coverage", "_hits", "_name", "_settled_by", "_sums", "mean")
 
     def __init__(self, name: str, window: int, every: int, *, rises: bool, upward: bool) -> None:
         self._name = name
@@ -226,9 +226,9 @@ class Function:
             name != "min"
         )  # `rises`: the comparison is > or >=; one low sample settles a `min`
         self._coverage = Coverage(window, every, upward=upward)
-        self._mean = Pool(window) if name == "mean" else None
+        self._sums = Pool(window) if name == "mean" else None
         self._hits = Marks(window, self._needed(window // every + 1))
-        self.value: float | None = None
+        self.mean: float | None = None
 
     def _needed(self, samples: int) -> int:
         """How many samples, all past the bound or all failing it, settle the question."""
@@ -239,11 +239,10 @@ class Function:
     def add(self, at: int, value: float, *, good: bool) -> None:
         """One sample and whether it is past the bound."""
         self._coverage.seen(at)
-        self.value = value
-        if self._mean is not None:
-            self._mean.add(at, value, 1)
-            total, count = self._mean.sums(at)
-            self.value = total / count
+        if self._sums is not None:
+            self._sums.add(at, value, 1)
+            total, count = self._sums.sums(at)
+            self.mean = total / count
         elif good == self._settled_by:
             self._hits.add(at)
 
@@ -254,7 +253,7 @@ class Function:
         return self._coverage.lacking(now)
 
     def holds(self, now: int) -> bool | None:
-        """For all but `mean`, whose `value` is compared by the caller; None when it can't be judged."""
+        """For all but `mean`, which the caller compares; None when it can't be judged."""
         if self.lacking(now) is not None:
             return None
         many = self._hits.count(now) >= self._needed(self._coverage.judged(now))
@@ -262,5 +261,5 @@ class Function:
 
     @property
     def is_mean(self) -> bool:
-        """Whether the caller compares `value`."""
-        return self._mean is not None
+        """Whether the caller compares the mean."""
+        return self._sums is not None

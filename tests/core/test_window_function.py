@@ -49,7 +49,7 @@ def test_a_percentile_is_past_its_bound_when_more_than_the_rest_is(values, polls
 def test_the_mean_is_that_of_the_samples_in_the_window(values, polls):
     for function, at, inside, whole in _play("mean", Op.ABOVE, polls, values):
         if whole:
-            assert function.value in (
+            assert function.mean in (
                 pytest.approx(fmean(inside)),
                 pytest.approx(fmean(inside[1:] or inside)),  # the window is half open, but for one bucket
             )
