@@ -1,11 +1,5 @@
-from autoscaler.adapters.store import SqlStore
 from autoscaler.core.observations import Masked, Miss, Missed, Signal, TierChanged
-from autoscaler.ports import Store
 from tests.support.stored import SERVICE, a_change, a_pass, a_reading
-
-
-def _is_a_store(store: SqlStore) -> Store:
-    return store  # mypy holds the contract's signatures against the class
 
 
 async def test_every_kind_comes_back_as_it_was_seen(store):

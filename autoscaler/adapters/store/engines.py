@@ -1,5 +1,6 @@
 """SQLAlchemy engines, set up for one worker beside a few readers."""
 
+import sqlite3
 from typing import Any
 
 import sqlalchemy as sa
@@ -7,6 +8,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from autoscaler.adapters.store.address import Address
 from autoscaler.adapters.store.tables import SCHEMA
@@ -51,7 +53,7 @@ def _sqlite(address: Address, *, read_only: bool) -> Engine:
         if not read_only:
             # WAL lets `status` read while the worker writes. FULL and not NORMAL: NORMAL may lose the last commits when
             # the machine stops, and a step is journalled before it is done so that a deploy is never asked for twice.
-            _run(connection, "PRAGMA journal_mode = WAL")
+            _use_wal(connection)
             _run(connection, "PRAGMA synchronous = FULL")
 
     def _begin(connection: Connection) -> None:
@@ -96,6 +98,21 @@ def _run(connection: DBAPIConnection, statement: str) -> None:
         cursor.execute(statement)
     finally:
         cursor.close()
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+@retry(
+    retry=retry_if_exception(_is_busy),
+    stop=stop_after_delay(SQLITE_BUSY_MS / 1000),
+    wait=wait_random(0, 0.05),
+    reraise=True,
+)
+def _use_wal(connection: DBAPIConnection) -> None:
+    # Of two that turn WAL on in a new file at once, SQLite refuses one without its busy timeout: both hold a read lock.
+    _run(connection, "PRAGMA journal_mode = WAL")
 
 
 def _uri_path(path: str) -> str:

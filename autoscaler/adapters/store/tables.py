@@ -132,7 +132,6 @@ events = sa.Table(
     _text("body"),
     sa.Index("ix_events_thread_number", "thread", "number"),
     sa.Index("ix_events_delivered_at", "delivered_at"),
-    _partial("ix_events_pending", "number", where=sa.text("delivered_at IS NULL AND retry_at IS NOT NULL")),
 )
 
 heartbeats = sa.Table(

@@ -107,5 +107,3 @@ def _events() -> None:
     )
     op.create_index("ix_events_thread_number", "events", ["thread", "number"])
     op.create_index("ix_events_delivered_at", "events", ["delivered_at"])
-    where = sa.text("delivered_at IS NULL AND retry_at IS NOT NULL")
-    op.create_index("ix_events_pending", "events", ["number"], sqlite_where=where, postgresql_where=where)
