@@ -22,7 +22,7 @@ from autoscaler.settings import load_settings
 
 PATIENCE = 75.0
 """Seconds that each act may take; about 25 is usual."""
-QUIET, BUSY, CALM = 2, 14, 1
+QUIET, BUSY, CALM = 2, 18, 1
 """Users at once; the small plan serves about ten requests a second."""
 
 
@@ -58,7 +58,7 @@ def demo(
 
 async def _play(folder: Path, screen: Screen) -> None:
     async with simulator(folder) as render:
-        scene = stage(folder, render)
+        scene = stage(folder, render, screen.message_width)
         screen.opening(scene)
         await _confirm(scene, scene.policy.tiers[0])
         async with worker(scene, screen) as bot, opened_store(load_settings(scene.environment)) as store:

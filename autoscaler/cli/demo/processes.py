@@ -51,8 +51,8 @@ class Stage:
         return self.policy.service.health.url
 
 
-def stage(folder: Path, render: Render) -> Stage:
-    """Write the demo's policy with the app's address of this run, and set the worker's environment."""
+def stage(folder: Path, render: Render, columns: int) -> Stage:
+    """Write the demo's policy with the app's address of this run, and set the worker's environment; its messages are `columns` wide."""
     policies = folder / "policies"
     policies.mkdir()
     file = policies / "demo.yaml"
@@ -64,6 +64,7 @@ def stage(folder: Path, render: Render) -> Stage:
         "RENDER_API_URL": render.api_url,
         "DATABASE_URL": f"sqlite:///{folder / 'autoscaler.db'}",
         "PYTHONUNBUFFERED": "1",
+        "COLUMNS": str(columns),
     }
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         environment["FORCE_COLOR"] = "1"  # its output goes through a pipe, but is shown on this terminal

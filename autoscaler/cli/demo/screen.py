@@ -1,6 +1,7 @@
 """What the demo shows: a story that scrolls, and below it, live, how far each rule's window is."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from autoscaler.report.units import bar, format_value, monthly, monthly_step
 if TYPE_CHECKING:
     from autoscaler.cli.demo.processes import Stage
 
+INDENT = "   "
 PLAIN_EVERY = 3.0
 """Seconds between progress lines where there is no terminal to redraw."""
 
@@ -34,6 +36,11 @@ class Screen:
         self._printed = 0.0
         self._acts = 0
         self._problems: list[str] = []
+
+    @property
+    def message_width(self) -> int:
+        """Columns that a message has here."""
+        return self._console.width - len(INDENT)
 
     def opening(self, scene: "Stage") -> None:
         """Who plays."""
@@ -60,7 +67,7 @@ class Screen:
     @contextmanager
     def live(self) -> Iterator[None]:
         """Redraw the rules' progress below the story while this lasts."""
-        if not self._console.is_terminal:
+        if not sys.stdout.isatty():
             yield
             return
         with Live(console=self._console, refresh_per_second=4, transient=True) as live:
@@ -72,7 +79,7 @@ class Screen:
 
     def message(self, line: str) -> None:
         """One line of what the bot tells the team."""
-        self._console.print(Text.from_ansi(f"   {line}"))
+        self._console.print(Text.from_ansi(INDENT + line))
 
     def logged(self, line: str) -> None:
         """One log line of the worker: a pass moves the bars, a warning is shown."""
@@ -120,7 +127,7 @@ class Screen:
     def _progress(self, fields: Mapping[str, Any]) -> None:
         if self._live is not None:
             self._live.update(self._bars(fields))
-        elif time.monotonic() - self._printed >= PLAIN_EVERY:
+        elif fields["why"] != "change_open" and time.monotonic() - self._printed >= PLAIN_EVERY:
             self._printed = time.monotonic()
             self._print(f"{fields['sentence']}", style="dim")
 
@@ -134,7 +141,7 @@ class Screen:
                 f"   {rule['role']}",
                 rule["condition"],
                 Text(value, justify="right"),
-                Text(bar(rule["held"]), style=style),
+                Text(bar(rule["held"], 12), style=style),
                 Text(rule["lacking"] or "", style="dim"),
             )
         title = Text.assemble(self._clock(), (f"on {fields['tier'] or '?'}: ", "bold"), fields["why"].replace("_", " "))
