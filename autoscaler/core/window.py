@@ -81,7 +81,7 @@ class Coverage:
     Samples are expected every `every` ms. A gap counts as the polls that it swallowed.
     """
 
-    __slots__ = ("_gap", "_missing", "begun", "every", "last", "longest", "lost_limit", "window")
+    __slots__ = ("_gap", "_missing", "begun", "every", "last", "longest", "lost_limit", "silence", "window")
 
     def __init__(self, window: int, every: int, *, upward: bool) -> None:
         self.window = window
@@ -89,10 +89,11 @@ class Coverage:
         expected = max(1, window // every)
         if upward:  # design, Evidence 2: 60 % of the samples, no gap over a quarter (but one poll may always be lost)
             self.lost_limit = max(1, floor(expected * 0.4))
-            self.longest = max(window // 4, 2 * every)
+            self.longest = self.silence = max(window // 4, 2 * every)
         else:  # design, Evidence 3: nine in ten, no gap over three polls or 5 %, none over half an hour
             self.lost_limit = max(1, floor(expected * 0.1))
             self.longest = min(max(3 * every, window // 20), max(30 * MINUTE, 2 * every))
+            self.silence = min(self.longest, 3 * every)  # whatever the window bears: who is silent now is not calm
         self.begun: int | None = None
         self.last: int | None = None
         self._missing = Marks(window, self.lost_limit)
@@ -104,7 +105,7 @@ class Coverage:
             self.begun = at
         else:
             self._missing.add(at, self._lost(self.last, at))
-            if self._is_long(at - self.last):
+            if self._is_over(at - self.last, self.longest):
                 self._gap = (self.last, at)
         self.last = at
 
@@ -127,9 +128,9 @@ class Coverage:
         """Why the window can't be judged, or None."""
         if self.begun is None or self.last is None:
             return "no sample yet"
-        if self._is_long(now - self.last):
+        if self._is_over(now - self.last, self.silence):
             return f"no sample for {format_duration(now - self.last)}"
-        if self._gap and self._is_long(self._gap[1] - max(self._gap[0], now - self.window)):
+        if self._gap and self._is_over(self._gap[1] - max(self._gap[0], now - self.window), self.longest):
             return f"a gap of {format_duration(self._gap[1] - self._gap[0])} in its window"
         if self.lost(now) > self.lost_limit:
             return "too many samples lost"
@@ -142,8 +143,8 @@ class Coverage:
     def _lost(self, before: int, at: int) -> int:
         return max(0, round((at - before) / self.every) - 1)
 
-    def _is_long(self, gap: int) -> bool:
-        return gap > self.longest + self.every // 2  # polls come a little early and late
+    def _is_over(self, gap: int, limit: int) -> bool:
+        return gap > limit + self.every // 2  # polls come a little early and late
 
 
 @dataclass(slots=True)
