@@ -52,6 +52,11 @@ class Reading:
     settings: Mapping[str, str] = field(default_factory=dict)
     """The env values that the app says it runs with, as text, by env name."""
 
+    @property
+    def process(self) -> tuple[str | None, int | None]:
+        """Who answered: the instance, and when its process began, as far as the report tells."""
+        return self.instance, self.started_at
+
 
 @dataclass(frozen=True, slots=True)
 class Missed:

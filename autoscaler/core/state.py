@@ -38,7 +38,6 @@ class State:
         self.every = every
         self.tier: str | None = None
         self.tier_known = False
-        self.instance: str | None = None
         self.reading: Reading | None = None
         self.newest = 0
         self.peaks = Peaks(policy.evidence.fit_window)
@@ -56,7 +55,7 @@ class State:
         match observation:
             case Reading():
                 self._reading(observation)
-            case Missed():
+            case Missed() if not self.is_masked(observation.at):
                 for watch in self._watches.values():
                     watch.missed(self.unmasked(observation.at), observation)
             case Masked():
@@ -95,20 +94,22 @@ class State:
         return replace(standing, not_before=later)
 
     def _reading(self, reading: Reading) -> None:
-        started = min(reading.started_at if reading.started_at is not None else reading.at, reading.at)
-        fresh_start = reading.at - started < self.policy.evidence.warm_up
-        if reading.instance != self.instance:
-            known_before = self.instance is not None
-            self.instance = reading.instance
-            if fresh_start or (known_before and reading.started_at is None):
-                self._begin_mask(reading.at, started + self.policy.evidence.warm_up)
-        self.reading = reading
+        before, self.reading = self.reading, reading
+        if before is None or before.process != reading.process:
+            self._new_process(reading, first=before is None)
         if self.is_masked(reading.at):
             return
         clock = self.unmasked(reading.at)
         for watch in self._watches.values():
             watch.reading(clock, reading)
         self.peaks.add(reading)
+
+    def _new_process(self, reading: Reading, *, first: bool) -> None:
+        """Masked until it is warm; one that does not say when it began is taken to begin when it takes over from another."""
+        if reading.started_at is None and (first or reading.instance is None):
+            return
+        started = reading.at if reading.started_at is None else min(reading.started_at, reading.at)
+        self._begin_mask(reading.at, started + self.policy.evidence.warm_up)
 
     def _begin_mask(self, begun: int, until: int) -> None:
         if until <= begun:
