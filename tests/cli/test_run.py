@@ -5,9 +5,22 @@ import json
 import signal
 import time
 
+import pytest
+
 from autoscaler.adapters.store import open_store
 from autoscaler.core.change import State
 from tests.support.cli import autoscaler, starting
+from tests.support.fake_slack import fake_slack
+from tests.support.postgres import NoPostgresError, postgres_server
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    try:
+        with postgres_server() as server:
+            yield server
+    except NoPostgresError as error:
+        pytest.skip(str(error))
 
 
 async def passes(stream):
@@ -146,3 +159,31 @@ async def test_the_key_and_foreign_values_are_in_nothing_that_it_writes(place):
         out, err = await asyncio.wait_for(worker.communicate(), 20)
     written = b"".join(seen) + out + err + (place.folder / "bot.db").read_bytes()
     assert place.sim.api_key.encode() not in written
+
+
+async def test_with_a_slack_token_the_decision_the_progress_and_the_outcome_are_posted_in_one_thread(place):
+    place.use_much_memory()
+    async with fake_slack() as slack:
+        env = place.env | {"SLACK_BOT_TOKEN": slack.token, "SLACK_API_URL": slack.base_url, "SLACK_CHANNEL": "#ops"}
+        async with starting("run", "-p", place.policies, "--log-format", "json", **env) as worker:
+            await until(worker.stderr, lambda fields: len(slack.messages) >= 4)
+            worker.send_signal(signal.SIGTERM)
+            out, err = await asyncio.wait_for(worker.communicate(), 20)
+    first, *replies = slack.messages
+    assert first.text.startswith("🔧 Scaling up holisticos-api: mvp → scaled")
+    assert {reply.thread_ts for reply in replies} == {first.ts}
+    assert [reply.text.partition(":")[0] for reply in replies][-1] == "✅ Done"
+    assert slack.token not in (out + err).decode()
+
+
+async def test_it_works_on_postgres_pass_by_pass(place, postgres):
+    place.use_much_memory()
+    env = place.env | {"DATABASE_URL": postgres.new_database()}
+    for _ in range(20):
+        ended = await autoscaler("run", "--once", "-p", place.policies, **env)
+        assert ended.code == 0, ended.err
+        history = (await autoscaler("history", "--json", **env)).json
+        if history["changes"] and history["changes"][0]["state"] == "watching":
+            break
+    assert history["changes"][0]["state"] == "watching"
+    assert place.writes == ["PATCH", "PUT", "PUT", "POST"]
