@@ -68,10 +68,11 @@ def _address(text: str) -> str:
     """What a pattern can't see: a port out of range, brackets that are not closed. Raises ValueError."""
     try:
         parts = urlsplit(text)
-        if parts.port == 0 or not parts.hostname:
-            raise ValueError("no host, or port 0")
+        usable = bool(parts.hostname) and parts.port != 0
     except ValueError as error:
         raise ValueError(f"'{text}' is no address: {error}") from None
+    if not usable:
+        raise ValueError(f"'{text}' is no address: it needs a host, and a port above 0 if any")
     return text
 
 

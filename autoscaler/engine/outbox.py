@@ -21,13 +21,12 @@ async def deliver(store: Store, notifier: Notifier, clock: Clock) -> int:
         try:
             reference = await notifier.deliver(delivery)
         except UnavailableError as error:
-            retry_at = clock.now() + _wait(delivery, error)
             log.warning("message %s waits: %s", event.id, error)
-            await store.not_delivered(event.id, retry_at, str(error))
+            await store.not_delivered(event.id, clock.now() + _wait(delivery, error), str(error))
         except RefusedError as error:
             log.error("message %s can't be delivered: %s", event.id, error)  # noqa: TRY400 - the text says all; a trace would only hide it
-            retry_at = clock.now() + LONGEST_WAIT if clock.now() - event.at < GIVE_UP else None
-            await store.not_delivered(event.id, retry_at, str(error))
+            is_old = clock.now() - event.at >= GIVE_UP
+            await store.not_delivered(event.id, None if is_old else clock.now() + LONGEST_WAIT, str(error))
         else:
             await store.delivered(event.id, clock.now(), reference)
             sent += 1
