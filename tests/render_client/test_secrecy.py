@@ -100,7 +100,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> str:
 
 
 @pytest.mark.parametrize("ask", ASKS, ids=("read", "deploy", "env_vars", "env_var"))
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: getattr(fault, "__name__", str(fault)))
 async def test_no_fault_tells_the_key_or_a_value(ask, fault, caplog):
     caplog.set_level(logging.DEBUG)
     talk = conversation(fault)
