@@ -28,6 +28,8 @@ _WINDOWS = {"10s": 10 * SECOND, "1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINU
 """Sliding windows of a report, shortest first."""
 LARGEST = 1e18
 """More than anything here can be; also what NaN and infinities fail to be less than."""
+_LARGEST_SHARE = 100_000
+"""Per cent of a limit: a thousand times it. What seems to be more has a wrong limit, and is no emergency."""
 _PERCENTILES = {"p50_response_time": 0.5, "p95_response_time": 0.95, "p99_response_time": 0.99}
 
 
@@ -79,7 +81,7 @@ def _reading(body: Mapping[str, object], at: int, timestamp: int, previous: Read
     gauges = dict(_gauges(body, every)) | {"stalled": float(quiet and in_flight > 0), "unreachable": 0.0}
     limit = _number(body, "resources.cpu_limit_cores")
     if limit and increases.get("seconds") and "cpu_seconds" in increases:
-        gauges["cpu_percent"] = increases["cpu_seconds"] / increases["seconds"] / limit * 100
+        gauges["cpu_percent"] = _percent("cpu", increases["cpu_seconds"] / increases["seconds"], limit)
     return replace(
         bare, gauges=gauges, increases=increases, idle=quiet and in_flight == 0, stalled=quiet and in_flight > 0
     )
@@ -97,16 +99,20 @@ def increase(now: Reading, previous: Reading | None, *, longest: int) -> dict[st
     """What each counter rose by, and `seconds`, the time between: as Prometheus' `increase()`, a counter that fell began anew.
 
     Empty without a previous report, or when that is more than `longest` ms old: nobody knows when in between it rose.
+    Only `seconds` when another process answers that ran before that report: what it counted may be of long ago.
     """
     if previous is None or not 0 < now.at - previous.at <= longest:
         return {}
-    restarted = (now.instance, now.started_at) != (previous.instance, previous.started_at)
     risen = {"seconds": (now.at - previous.at) / 1000}
-    for name, value in now.counters.items():
-        before = previous.counters.get(name)
-        if before is not None:
-            risen[name] = value if restarted or value < before else value - before
-    return risen
+    pairs = {name: (before, now.counters[name]) for name, before in previous.counters.items() if name in now.counters}
+    fell = {name for name, (before, value) in pairs.items() if value < before}
+    if now.process != previous.process:
+        if now.started_at is None or now.started_at <= previous.timestamp:
+            return risen
+        fell = set(pairs)
+    elif fell and now.process == (None, None):  # nobody says whether it restarted; if one counter did, all did
+        fell = set(pairs)
+    return risen | {name: value if name in fell else value - before for name, (before, value) in pairs.items()}
 
 
 def _counters(body: Mapping[str, object]) -> Iterator[tuple[str, float]]:
@@ -138,11 +144,18 @@ def _derived(body: Mapping[str, object]) -> Iterator[tuple[str, float]]:
         yield "memory_usage", used
     limit = _number(body, "resources.memory_limit_bytes")
     if used is not None and limit:
-        yield "memory_percent", used / limit * 100
+        yield "memory_percent", _percent("memory", used, limit)
     size = _number(body, "pools.database.size")
     in_use = _number(body, "pools.database.in_use")
     if size and in_use is not None:
-        yield "db_pool_usage", in_use / size * 100
+        yield "db_pool_usage", _percent("pools.database", in_use, size)
+
+
+def _percent(what: str, used: float, limit: float) -> float:
+    share = used / limit * 100
+    if share > _LARGEST_SHARE:
+        raise BadReportError(f"{what} is {share:.3g}% of its limit, which can't be")
+    return share
 
 
 def _settings(body: Mapping[str, object]) -> dict[str, str]:
@@ -154,7 +167,7 @@ def _settings(body: Mapping[str, object]) -> dict[str, str]:
 
 def _plain(value: object) -> str:
     """A number as an env variable would spell it: 5.0 and 5 are one value."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 @cache
