@@ -1,4 +1,4 @@
-"""docs/architecture.md names places in the code; each of them is there."""
+"""docs/architecture.md and CONTRIBUTING.md name places in the code; each of them is there."""
 
 import ast
 import re
@@ -10,7 +10,10 @@ from autoscaler.errors import ExitCode
 from tests.support.checkout import ROOT, syntax
 
 TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-PLACES = sorted(set(re.findall(r"`((?:autoscaler|render_client|app_core|tests)/[\w/]+\.py(?::[\w.]+)?)`", TEXT)))
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PLACES = sorted(
+    set(re.findall(r"`((?:autoscaler|render_client|app_core|tests)/[\w/]+\.py(?::[\w.]+)?)`", TEXT + CONTRIBUTING))
+)
 WALKS = ("sample", "look at Render", "change")
 
 
