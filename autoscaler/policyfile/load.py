@@ -120,7 +120,7 @@ def _text(path: Path) -> str:
     if len(data) > MAX_BYTES:
         raise PolicyError([_at_start(name, "this file is larger than 1 MB: no policy is", "too_large")])
     try:
-        return data.decode("utf-8-sig")
+        return data.decode()
     except UnicodeDecodeError as error:
         before = data[: error.start]
         mark = Mark(before.count(b"\n") + 1, len(before) - before.rfind(b"\n"))

@@ -157,6 +157,30 @@ def test_a_message_stays_on_its_line_and_never_steers_the_terminal():
     assert line.startswith("p.yaml:2:1: error: unknown key 'm?x?[31m'")
 
 
+def test_a_secret_in_clear_is_told_how_to_be_named_instead():
+    url = "https://app.example.com/api/health/scaling"
+    (line,) = lines(edited((url, f"{url}\n    token: hunter2")))
+    assert line.startswith("p.yaml:7:12: error: 'token' names a variable and never holds the secret itself: write")
+
+
+def test_a_list_of_rules_with_nothing_in_it_is_told_once():
+    text = edited(("      all:\n        - memory_usage < 200MB for 48h\n", "      all:\n"))
+    assert [(problem.line, problem.code) for problem in told(text)] == [(18, "no_value")]
+
+
+def test_what_does_not_fit_together_is_told_beside_rules_that_are_all_wrong():
+    text = edited(("memory_usage > 400MB", "memory_usage > 400"), ("plan: starter", "plan: standard"))
+    assert [(problem.line, problem.code) for problem in told(text)] == [(13, "wrong_value"), (15, "ladder")]
+
+
+def test_what_a_misspelled_key_may_explain_is_not_told_beside_it():
+    text = edited(
+        ("plan: standard\n    env: {POOL: 6}", "plan: standard\n    instnces: 2\n    env: {POOL: 6}"),
+        ("plan: starter", "plan: standard"),
+    )
+    assert [(problem.line, problem.code) for problem in told(text)] == [(16, "unknown_key")]
+
+
 def test_what_rests_on_a_wrong_value_is_not_told_beside_it():
     text = edited(("https://app.example.com/api/health/scaling", "https://x.example/h\n    every: 5\n    timeout: 40s"))
     assert [problem.code for problem in told(text)] == ["wrong_value"]

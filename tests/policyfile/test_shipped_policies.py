@@ -64,7 +64,7 @@ def test_the_demo_runs_the_same_ladder_with_seconds():
     assert [(tier.name, tier.plan, tier.env) for tier in demo.tiers] == [
         (tier.name, tier.plan, tier.env) for tier in plan.tiers
     ]
-    assert max(condition.window for condition in demo.conditions()) <= 15_000
+    assert max(condition.window for condition in demo.conditions()) <= 20_000
 
 
 def test_the_demo_polls_the_address_that_the_demo_puts_its_port_into():
