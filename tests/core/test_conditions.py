@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autoscaler.core.conditions import STATES, Op, parse_condition
@@ -130,6 +130,7 @@ def sentences(draw: st.DrawFn) -> tuple[str, dict[str, object]]:
     units = [unit for unit, (dimension, _) in UNITS.items() if dimension is metric.dimension]
     unit = draw(st.sampled_from([*units, ""] if metric.dimension in UNITS_OPTIONAL else units))
     op = draw(st.sampled_from((Op.ABOVE, Op.AT_LEAST) if counted else tuple(Op)))
+    assume(number or op is not Op.AT_LEAST)  # '>= 0' always holds, and is refused
     space = draw(st.sampled_from((" ", "")))
     expected: dict[str, object] = {"metric": metric, "op": op, "bound": float(number) * (UNITS[unit][1] if unit else 1)}
     text = f"{name}{space}{op}{space}{number}{space}{unit}"
