@@ -78,7 +78,7 @@ async def _check(files: Sequence[PolicyFile]) -> tuple[list[Checked], bool]:
             try:
                 checked.append(await _one(parts, file))
             except OutsideError as error:
-                err.print(f"{file.path}: {error}", markup=False)
+                err.print(f"{file.place}: error: {error}", markup=False)
                 failed = True
     return checked, failed
 

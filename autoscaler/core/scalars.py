@@ -70,9 +70,9 @@ def _address(text: str) -> str:
         parts = urlsplit(text)
         usable = bool(parts.hostname) and parts.port != 0
     except ValueError as error:
-        raise ValueError(f"'{text}' is no address: {error}") from None
+        raise ValueError(f"this is no address: {error}") from None  # which may hold a token, so it is not repeated
     if not usable:
-        raise ValueError(f"'{text}' is no address: it needs a host, and a port above 0 if any")
+        raise ValueError("this is no address: it needs a host, and a port above 0 if any")
     return text
 
 

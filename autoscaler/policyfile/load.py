@@ -29,6 +29,8 @@ class PolicyFile:
     policy: Policy
     digest: str
     """The first 12 hex digits of the SHA-256 of the text: tells one edition of a file from the next."""
+    place: str
+    """`file:line:column` of the service's id or name, for what turns out only at Render."""
     warnings: tuple[LocatedProblem, ...] = ()
 
 
@@ -151,7 +153,9 @@ def _read(text: str, name: str) -> _Read:
     if policy is None or flaws or errors:
         raise PolicyError(_located(name, [*flaws, *errors]))
     warnings = _located(name, doubts(policy, root), Severity.WARNING)
-    return _Read(PolicyFile(name, policy, hashlib.sha256(text.encode()).hexdigest()[:12], tuple(warnings)), root)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    mark = root.locate(("service", "id" if policy.service.id else "name"))
+    return _Read(PolicyFile(name, policy, digest, f"{name}:{mark.line}:{mark.column}", tuple(warnings)), root)
 
 
 def _twice(found: Iterable[_Read]) -> list[LocatedProblem]:
