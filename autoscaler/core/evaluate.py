@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from autoscaler.core.conditions import Condition
-from autoscaler.core.fit import Misfit, history_note
+from autoscaler.core.fit import Misfit
 from autoscaler.core.policy import AtLeast, Policy, Rules, Tier
 from autoscaler.core.state import Key, State, down_key, up_key
 
@@ -69,7 +69,7 @@ class Decision:
     misfits: tuple[Misfit, ...] = ()
     """Of a down: what would not fit the smaller tier."""
     fit_note: str = ""
-    """Of a down: how short the history is that the fit rests on."""
+    """Of a down: how little the fit rests on."""
     deploy_loop: bool = False
 
 
@@ -77,9 +77,10 @@ def decide(state: State, now: int) -> Decision:
     """What the evidence asks for at `now`. Up = any, down = all, up beats down, one rung at a time (design, Deciding 7)."""
     policy = state.policy
     alerts = tuple(_progress(state, alert.when, Role.ALERT, up_key(alert.when), now) for alert in policy.alerts)
+    raised = tuple(alert.name for alert, progress in zip(policy.alerts, alerts, strict=True) if progress.holds)
     tier = policy.tier(state.tier) if state.tier else None
     if tier is None:
-        return Decision(now, state.tier, Ask.HOLD, None, emergency=False, reasons=(), progress=alerts)
+        return Decision(now, state.tier, Ask.HOLD, None, emergency=False, reasons=(), progress=alerts, alerts=raised)
     emergency = _upward(state, policy.emergency, Role.EMERGENCY, now)
     up = _upward(state, policy.up_rules(tier), Role.UP, now)
     down = _downward(state, tier, now)
@@ -92,7 +93,7 @@ def decide(state: State, now: int) -> Decision:
         emergency=False,
         reasons=(),
         progress=(*emergency, *up, *down, *alerts),
-        alerts=tuple(alert.name for alert, progress in zip(policy.alerts, alerts, strict=True) if progress.holds),
+        alerts=raised,
         floor=floor,
         deploy_loop=state.is_deploy_loop(now),
     )
@@ -129,18 +130,19 @@ def _down(base: Decision, state: State, tier: Tier, reasons: tuple[Progress, ...
     lower = policy.neighbour(tier.name, -1)
     if lower is None:
         return replace(base, ask=Ask.DOWN, reasons=reasons)
-    building = (
-        *_upward(state, policy.up_rules(lower), Role.UP, now),
-        *_upward(state, policy.emergency, Role.EMERGENCY, now),
+    up_rules = policy.up_rules(lower)
+    against = (
+        *_satisfied(up_rules, _upward(state, up_rules, Role.UP, now)),
+        *_satisfied(policy.emergency, _upward(state, policy.emergency, Role.EMERGENCY, now)),
     )
     return replace(
         base,
         ask=Ask.DOWN,
         target=lower.name,
         reasons=reasons,
-        against=tuple(progress.condition for progress in building if progress.holds),
+        against=tuple(progress.condition for progress in against),
         misfits=state.peaks.misfits(lower, policy.guards.headroom),
-        fit_note=history_note(state.peaks.since, now, policy.evidence.fit_window),
+        fit_note=state.peaks.note(lower),
     )
 
 

@@ -1,6 +1,7 @@
 """Whether the peaks that were seen fit a smaller tier (design, Deciding 9)."""
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
@@ -26,10 +27,12 @@ class Misfit:
 
 @dataclass(slots=True)
 class _Bucket:
+    """`cpu_seconds` and `concurrency` are those of all instances, `memory` is that of one; None where nobody told."""
+
     start: int
-    memory: float = 0.0
-    concurrency: float = 0.0
-    cpu_seconds: float = 0.0
+    memory: float | None = None
+    concurrency: float | None = None
+    cpu_seconds: float | None = None
     seconds: float = 0.0
 
 
@@ -37,56 +40,67 @@ class Peaks:
     """What the service needed at most: memory and concurrency (max), CPU (95th percentile of 5-minute means), over a trailing window."""
 
     def __init__(self, window: int) -> None:
-        self._window = window
+        self.window = window
         self._step = max(1, min(5 * MINUTE, window // 12))
         self._buckets: deque[_Bucket] = deque()
 
-    def add(self, reading: Reading) -> None:
-        """One unmasked reading."""
+    def add(self, reading: Reading, instances: int) -> None:
+        """One unmasked reading, of one of so many instances that share the load."""
         start = reading.at - reading.at % self._step
         if not self._buckets or self._buckets[-1].start != start:
             self._buckets.append(_Bucket(start))
-        while self._buckets[0].start + self._step <= reading.at - self._window:
+        while self._buckets[0].start + self._step <= reading.at - self.window:
             self._buckets.popleft()
         bucket = self._buckets[-1]
-        bucket.memory = max(bucket.memory, reading.gauges.get("memory_usage", 0.0))
-        bucket.concurrency = max(bucket.concurrency, reading.gauges.get("concurrent_requests", 0.0))
-        bucket.cpu_seconds += reading.increases.get("cpu_seconds", 0.0)
+        if (memory := reading.gauges.get("memory_usage")) is not None:
+            bucket.memory = max(bucket.memory or 0.0, memory)
+        if (concurrency := reading.gauges.get("concurrent_requests")) is not None:
+            bucket.concurrency = max(bucket.concurrency or 0.0, concurrency * instances)
+        if (cpu_seconds := reading.increases.get("cpu_seconds")) is not None:
+            bucket.cpu_seconds = (bucket.cpu_seconds or 0.0) + cpu_seconds * instances
         bucket.seconds += reading.increases.get("seconds", 0.0)
-
-    @property
-    def since(self) -> int | None:
-        """The oldest reading that still counts."""
-        return self._buckets[0].start if self._buckets else None
 
     def misfits(self, smaller: Tier, headroom: float) -> tuple[Misfit, ...]:
         """What of the peaks would not leave `headroom` (a share) free on the smaller tier; empty when all fits."""
-        if not self._buckets:
-            return ()
-        room = 1 - headroom
-        needs = [
-            ("memory_usage", max(bucket.memory for bucket in self._buckets), smaller.size.memory * room),
-            ("cpu_percent", self._cpu() / smaller.size.cpu * 100, 100 * room),
-        ]
-        limit = smaller.env.get(CONCURRENCY_LIMIT, "")
-        if limit.isdigit():
-            peak = max(bucket.concurrency for bucket in self._buckets)
-            needs.append(("concurrent_requests", peak, int(limit) * smaller.instances * room))
         return tuple(
             Misfit(METRICS[name], peak, allowed, self._buckets[0].start)
-            for name, peak, allowed in needs
-            if peak > allowed
+            for name, peak, allowed in self._needs(smaller, 1 - headroom)
+            if peak is not None and peak > allowed
         )
 
-    def _cpu(self) -> float:
-        """Cores, the 95th percentile over the buckets' means."""
-        means = sorted(bucket.cpu_seconds / bucket.seconds for bucket in self._buckets if bucket.seconds > 0)
-        return means[ceil(len(means) * 0.95) - 1] if means else 0.0
+    def note(self, smaller: Tier) -> str:
+        """What the fit rests on, when that is less than the policy asks for; empty when it is enough.
 
+        Time in which nobody looked, or the app was starting, is no history.
+        """
+        seen = round(sum(bucket.seconds for bucket in self._buckets) * 1000)
+        notes = [
+            f"nobody told its {name}"
+            for name, peak, _ in self._needs(smaller, 1.0)
+            if peak is None and name != "cpu_percent"  # the seed's endpoint never tells it
+        ]
+        if seen < self.window - min(self.window // 10, DAY):
+            notes.insert(0, f"only {format_duration(seen)} of {format_duration(self.window)} history")
+        return ", ".join(notes)
 
-def history_note(since: int | None, now: int, window: int) -> str:
-    """How much history the fit rests on, when that is less than the policy asks for; empty when it is enough."""
-    seen = now - since if since is not None else 0
-    if seen >= window - min(window // 10, DAY):
-        return ""
-    return f"only {format_duration(seen)} of {format_duration(window)} history"
+    def _needs(self, smaller: Tier, room: float) -> Iterator[tuple[str, float | None, float]]:
+        """Each metric's peak as it would be on one instance of the smaller tier, and what that bears."""
+        memory = [bucket.memory for bucket in self._buckets if bucket.memory is not None]
+        yield "memory_usage", max(memory, default=None), smaller.size.memory * room
+        cores = self._cores()
+        percent = None if cores is None else cores / smaller.instances / smaller.size.cpu * 100
+        yield "cpu_percent", percent, 100 * room
+        limit = smaller.env.get(CONCURRENCY_LIMIT, "")
+        if limit.isdecimal():
+            requests = [bucket.concurrency for bucket in self._buckets if bucket.concurrency is not None]
+            peak = max(requests) / smaller.instances if requests else None
+            yield "concurrent_requests", peak, int(limit) * room
+
+    def _cores(self) -> float | None:
+        """Of all instances: the 95th percentile over the buckets' means."""
+        means = sorted(
+            bucket.cpu_seconds / bucket.seconds
+            for bucket in self._buckets
+            if bucket.cpu_seconds is not None and bucket.seconds > 0
+        )
+        return means[ceil(len(means) * 0.95) - 1] if means else None

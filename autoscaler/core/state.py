@@ -38,9 +38,10 @@ class State:
         self.every = every
         self.tier: str | None = None
         self.tier_known = False
+        self._instances = 1
         self.reading: Reading | None = None
         self.newest = 0
-        self.peaks = Peaks(policy.evidence.fit_window)
+        self.peaks = Peaks(max(policy.evidence.fit_window, _longest_down(policy)))
         self._watches: dict[Key, Watch] = {}
         self._masked = 0
         self._mask: tuple[int, int] | None = None
@@ -102,7 +103,7 @@ class State:
         clock = self.unmasked(reading.at)
         for watch in self._watches.values():
             watch.reading(clock, reading)
-        self.peaks.add(reading)
+        self.peaks.add(reading, self._instances)
 
     def _new_process(self, reading: Reading, *, first: bool) -> None:
         """Masked until it is warm; one that does not say when it began is taken to begin when it takes over from another."""
@@ -124,6 +125,7 @@ class State:
         self._masks.append(begun)
 
     def _tier_changed(self, change: TierChanged) -> None:
+        self._instances = change.instances
         if self.tier_known and change.tier == self.tier:
             return
         first = not self.tier_known
@@ -161,6 +163,11 @@ def down_key(condition: Condition, policy: Policy, tier: Tier) -> Key:
         if rule.metric == condition.metric and rule.op.is_upward
     ]
     return Key(condition.text, upward=False, ceiling=min(bounds, default=None))
+
+
+def _longest_down(policy: Policy) -> int:
+    rules = (policy.down_rules(tier) for tier in policy.tiers)
+    return max((condition.window for rule in rules if rule for condition in rule.conditions), default=0)
 
 
 def _all_keys(policy: Policy) -> Iterator[tuple[Key, Condition]]:
