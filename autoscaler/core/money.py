@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from autoscaler.core.observations import TierChanged
-from autoscaler.core.plans import find_plan
+from autoscaler.core.plans import find_plan, same_plan
 from autoscaler.core.policy import Policy
 
 
@@ -38,10 +38,11 @@ def month_bounds(now: int) -> tuple[int, int]:
 def monthly_price(policy: Policy, change: TierChanged) -> float:
     """USD a month of what ran: by the tier's own price, else by the plan's; an unknown plan counts nothing."""
     tier = policy.tier(change.tier) if change.tier else None
-    if tier is not None:
-        return tier.monthly
     plan = find_plan(change.plan)
-    return plan.price * change.instances if plan else 0.0
+    price = plan.price if plan else 0.0
+    if tier is not None and tier.price is not None and same_plan(tier.plan, change.plan):  # else it was edited since
+        price = tier.price
+    return price * change.instances
 
 
 def spend(policy: Policy, tenancy: Sequence[TierChanged], now: int) -> Spend:
