@@ -201,10 +201,9 @@ def _consent(policy: Policy, decision: Decision, facts: Facts) -> Iterator[Block
         yield Blocker(Why.DISK_DOWNTIME)
     approval = policy.approval
     needed = approval.scale_up if decision.ask is Ask.UP else approval.scale_down
-    if (approval.emergency if decision.emergency else needed) == "required":
-        yield Blocker(Why.APPROVAL_REQUIRED)
-    elif decision.ask is Ask.DOWN and decision.fit_note and policy.mode is Mode.ACT:
-        yield Blocker(Why.APPROVAL_REQUIRED, detail=decision.fit_note)  # a fit that rests on little history is asked
+    required = (approval.emergency if decision.emergency else needed) == "required"
+    if required or (decision.fit_note and policy.mode is Mode.ACT):  # a fit that rests on little is asked
+        yield Blocker(Why.APPROVAL_REQUIRED, detail=decision.fit_note)
     if policy.mode is Mode.ASK:
         yield Blocker(Why.MODE_ASK)
     if policy.mode is Mode.OBSERVE:

@@ -1,0 +1,298 @@
+"""Every guard: what brings it, what lifts it, and that all of them are judged."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoscaler.core.durations import DAY, HOUR, MINUTE
+from autoscaler.core.evaluate import Ask, Decision, Progress, Role
+from autoscaler.core.facts import Facts
+from autoscaler.core.fit import Misfit
+from autoscaler.core.guards import Verdict, Why, judge
+from autoscaler.core.metrics import METRICS
+from autoscaler.core.money import Spend
+from autoscaler.core.policy import Policy
+from tests.support.evidence import START, a_policy, facts
+
+NOW = START
+"""Monday, 8 o'clock UTC."""
+POLICY = a_policy()
+REASON = Progress("memory_usage > 400MB for 30m", Role.UP, "memory_usage", holds=True, value=1.0, held=1.0, covered=1.0)
+UP = Decision(NOW, "mvp", Ask.UP, "scaled", emergency=False, reasons=(REASON,), progress=(REASON,))
+DOWN = replace(UP, tier="scaled", ask=Ask.DOWN, target="mvp")
+EMERGENCY = replace(UP, emergency=True)
+HOLD = replace(UP, ask=Ask.HOLD, target=None, reasons=())
+MISFIT = Misfit(METRICS["memory_usage"], 9e8, 4e8, NOW - DAY)
+
+
+def _judge(decision: Decision = UP, policy: Policy = POLICY, **known: Any) -> Verdict:
+    return judge(policy, decision, facts(**known))
+
+
+def _whys(verdict: Verdict) -> list[Why]:
+    return [blocker.why for blocker in verdict.blockers]
+
+
+BUDGET = a_policy(more="guards: {budget: {monthly: 20}}")
+CLOSED = a_policy(more='guards: {not_during: {scale_up: "mon 07:00-20:00 UTC", scale_down: "mon 07:00-20:00 UTC"}}')
+REQUIRED = a_policy(
+    more="approval: {scale_up: required, scale_down: required, emergency: required, approvers: [U024BE7LH]}"
+)
+ASK = a_policy(mode="ask")
+OBSERVE = a_policy(mode="observe")
+
+CASES: dict[Why, tuple[Decision, Policy, dict[str, Any], Decision, Policy, dict[str, Any]]] = {
+    # what yields it: decision, policy, facts; and the same with one thing changed, which does not
+    Why.GO: (UP, POLICY, {}, HOLD, POLICY, {}),
+    Why.STEADY: (HOLD, POLICY, {}, UP, POLICY, {}),
+    Why.TIER_UNKNOWN: (HOLD, POLICY, {"tier_known": False}, HOLD, POLICY, {}),
+    Why.OFF_LADDER: (replace(HOLD, tier=None), POLICY, {}, HOLD, POLICY, {}),
+    Why.SUSPENDED: (UP, POLICY, {"suspended": True}, UP, POLICY, {}),
+    Why.CHANGE_OPEN: (UP, POLICY, {"open_change": "chg-1"}, UP, POLICY, {}),
+    Why.AT_TOP: (replace(UP, tier="large", target=None), POLICY, {}, UP, POLICY, {}),
+    Why.AT_BOTTOM: (replace(DOWN, tier="mvp", target=None), POLICY, {}, DOWN, POLICY, {}),
+    Why.LOWER_TIER_WOULD_GO_UP: (replace(DOWN, against=("x",)), POLICY, {}, DOWN, POLICY, {}),
+    Why.FLOOR: (replace(DOWN, floor="scaled"), POLICY, {}, replace(DOWN, floor="mvp"), POLICY, {}),
+    Why.DOES_NOT_FIT: (replace(DOWN, misfits=(MISFIT,)), POLICY, {}, DOWN, POLICY, {}),
+    Why.DEPLOY_LOOP: (replace(UP, deploy_loop=True), POLICY, {}, UP, POLICY, {}),
+    Why.COOLDOWN: (
+        UP,
+        POLICY,
+        {"last_change_ended": NOW - 29 * MINUTE},
+        UP,
+        POLICY,
+        {"last_change_ended": NOW - 30 * MINUTE},
+    ),
+    Why.MAX_CHANGES: (UP, POLICY, {"changes_today": (NOW - 1,) * 4}, UP, POLICY, {"changes_today": (NOW - 1,) * 3}),
+    Why.NOT_DURING: (UP, CLOSED, {}, replace(UP, at=NOW + DAY), CLOSED, {}),
+    Why.BUDGET: (
+        UP,
+        BUDGET,
+        {"spend": Spend(7.51, estimated=False, month_left=0.5)},
+        UP,
+        BUDGET,
+        {"spend": Spend(7.5, estimated=False, month_left=0.5)},
+    ),
+    Why.DISK_DOWNTIME: (UP, POLICY, {"has_disk": True}, UP, POLICY, {}),
+    Why.APPROVAL_REQUIRED: (UP, REQUIRED, {}, UP, POLICY, {}),
+    Why.MODE_ASK: (UP, ASK, {}, UP, POLICY, {}),
+    Why.MODE_OBSERVE: (UP, OBSERVE, {}, UP, POLICY, {}),
+}
+
+
+@pytest.mark.parametrize("why", tuple(Why))
+def test_every_reason_has_something_that_yields_it_and_something_that_does_not(why):
+    decision, policy, known, other, other_policy, other_known = CASES[why]
+    assert _judge(decision, policy, **known).why is why
+    assert _judge(other, other_policy, **other_known).why is not why
+
+
+def _everything(decision: Decision) -> Verdict:
+    policy = a_policy(
+        mode="ask",
+        more='guards: {budget: {monthly: 20}, not_during: {scale_up: "mon 07:00-20:00 UTC", scale_down: "mon 07:00-20:00 UTC"}}\n'
+        "approval: {scale_up: required, scale_down: required, approvers: [U024BE7LH]}",
+    )
+    everything = facts(
+        spend=Spend(99.0, estimated=False, month_left=0.5),
+        suspended=True,
+        has_disk=True,
+        open_change="chg-1",
+        last_change_ended=NOW - 1,
+        changes_today=(NOW - 2, NOW - 1, NOW - 1, NOW - 1),
+    )
+    return judge(policy, replace(decision, deploy_loop=True), everything)
+
+
+def test_all_guards_are_judged_and_not_only_the_first():
+    assert _whys(_everything(UP)) == [
+        Why.SUSPENDED,
+        Why.CHANGE_OPEN,
+        Why.DEPLOY_LOOP,
+        Why.COOLDOWN,
+        Why.MAX_CHANGES,
+        Why.NOT_DURING,
+        Why.BUDGET,
+        Why.DISK_DOWNTIME,
+        Why.APPROVAL_REQUIRED,
+        Why.MODE_ASK,
+    ]
+    assert _whys(_everything(replace(DOWN, against=("x",), floor="large", misfits=(MISFIT,)))) == [
+        Why.SUSPENDED,
+        Why.CHANGE_OPEN,
+        Why.LOWER_TIER_WOULD_GO_UP,
+        Why.FLOOR,
+        Why.DOES_NOT_FIT,
+        Why.DEPLOY_LOOP,
+        Why.COOLDOWN,
+        Why.MAX_CHANGES,
+        Why.NOT_DURING,
+        Why.DISK_DOWNTIME,
+        Why.APPROVAL_REQUIRED,
+        Why.MODE_ASK,
+    ]
+
+
+ANY_FACTS = st.builds(
+    Facts,
+    service_id=st.just("srv-abc123"),
+    service=st.just("api"),
+    spend=st.builds(Spend, st.floats(0, 100), estimated=st.booleans(), month_left=st.floats(0, 1)),
+    tier_known=st.booleans(),
+    suspended=st.booleans(),
+    has_disk=st.booleans(),
+    open_change=st.none() | st.just("chg-1"),
+    last_change_ended=st.none() | st.integers(NOW - 2 * DAY, NOW),
+    changes_today=st.lists(st.integers(NOW - 2 * DAY, NOW), max_size=7).map(tuple),
+)
+ANY_DECISION = st.builds(
+    replace,
+    st.sampled_from((UP, DOWN, EMERGENCY, HOLD, replace(UP, tier="large", target=None))),
+    against=st.sampled_from(((), ("x",))),
+    floor=st.sampled_from((None, "mvp", "scaled")),
+    misfits=st.sampled_from(((), (MISFIT,))),
+    fit_note=st.sampled_from(("", "only 1d of 7d history")),
+    deploy_loop=st.booleans(),
+)
+ANY_POLICY = st.sampled_from((POLICY, BUDGET, CLOSED, REQUIRED, ASK, OBSERVE))
+
+
+@given(decision=ANY_DECISION, known=ANY_FACTS, policy=ANY_POLICY)
+def test_it_goes_only_when_nothing_blocks_and_the_first_blocker_in_order_is_why(decision, known, policy):
+    verdict = judge(policy, decision, known)
+    order = list(Why)
+    whys = _whys(verdict)
+    assert all(order.index(one) <= order.index(other) for one, other in pairwise(whys))
+    assert not {Why.GO, Why.STEADY} & set(whys)
+    assert verdict.goes == (not whys and decision.ask is not Ask.HOLD)
+    assert verdict.why is (whys[0] if whys else Why.STEADY if decision.ask is Ask.HOLD else Why.GO)
+    times = [blocker.until for blocker in verdict.blockers]
+    assert verdict.not_before == (None if None in times or not times else max(times))
+    if verdict.goes:
+        assert policy.mode == "act"
+        assert verdict.target is not None
+
+
+@given(decision=ANY_DECISION, known=ANY_FACTS)
+def test_what_blocks_until_a_time_does_not_block_at_that_time(decision, known):
+    for blocker in judge(CLOSED, decision, known).blockers:
+        if blocker.until is not None:
+            assert blocker.until > NOW
+            before = judge(CLOSED, replace(decision, at=blocker.until - 1000), known)
+            at = judge(CLOSED, replace(decision, at=blocker.until), known)
+            assert blocker.why in _whys(before)
+            assert blocker.why not in _whys(at)
+
+
+@pytest.mark.parametrize("ended", (29, 0))
+def test_a_cooldown_runs_from_the_end_of_the_last_change_either_way(ended):
+    blocker = _judge(UP, last_change_ended=NOW - ended * MINUTE).blockers[0]
+    assert (blocker.why, blocker.until) == (Why.COOLDOWN, NOW + (30 - ended) * MINUTE)
+    assert _judge(DOWN, last_change_ended=NOW - ended * MINUTE).blockers[0].until == NOW + 6 * HOUR - ended * MINUTE
+    assert _judge(DOWN, last_change_ended=NOW - 6 * HOUR).goes
+
+
+def test_an_emergency_passes_cooldown_and_the_count_of_changes_and_the_deploy_loop():
+    known = {"last_change_ended": NOW - 1, "changes_today": (NOW - 1,) * 9}
+    assert _judge(replace(EMERGENCY, deploy_loop=True), **known).goes
+    assert _whys(_judge(replace(UP, deploy_loop=True), **known)) == [Why.DEPLOY_LOOP, Why.COOLDOWN, Why.MAX_CHANGES]
+
+
+def test_an_emergency_passes_the_hours_and_the_disk():
+    assert _judge(EMERGENCY, CLOSED, has_disk=True).goes
+
+
+def test_the_last_change_of_the_day_is_kept_for_an_up():
+    three = (NOW - 3 * HOUR, NOW - 2 * HOUR, NOW - HOUR)
+    assert _judge(UP, changes_today=three).goes
+    held = _judge(DOWN, changes_today=three)
+    assert (held.why, held.not_before) == (Why.MAX_CHANGES, NOW - 3 * HOUR + DAY)
+    assert _judge(DOWN, changes_today=three[1:]).goes
+    assert _judge(UP, changes_today=(*three, NOW)).not_before == NOW - 3 * HOUR + DAY
+
+
+def test_changes_roll_over_24_hours():
+    assert _judge(UP, changes_today=(NOW - DAY,) * 4).goes
+    assert _judge(UP, changes_today=(NOW - DAY + 1,) * 4).not_before == NOW + 1
+
+
+def test_with_one_change_a_day_nothing_comes_down():
+    one = a_policy(more="guards: {max_changes: 1 per day}")
+    assert (_judge(DOWN, one).why, _judge(DOWN, one).not_before) == (Why.MAX_CHANGES, None)
+    assert _judge(UP, one).goes
+
+
+def test_the_budget_counts_what_was_spent_and_the_rest_of_the_month_at_the_targets_price():
+    tight = Spend(7.51, estimated=True, month_left=0.5)
+    held = _judge(UP, BUDGET, spend=tight)
+    assert held.blockers[0].detail == "the month would come to about $20.01 of $20.00"
+    assert held.not_before is None
+    assert "about" not in _judge(UP, BUDGET, spend=replace(tight, estimated=False)).blockers[0].detail
+
+
+def test_an_exhausted_budget_holds_no_down():
+    assert _judge(DOWN, BUDGET, spend=Spend(500.0, estimated=False, month_left=0.5)).goes
+
+
+def test_an_emergency_passes_the_budget_unless_told_otherwise():
+    spent = Spend(500.0, estimated=False, month_left=0.5)
+    assert _judge(EMERGENCY, BUDGET, spend=spent).goes
+    strict = a_policy(more="guards: {budget: {monthly: 20, emergency: hold}}")
+    assert _judge(EMERGENCY, strict, spend=spent).why is Why.BUDGET
+
+
+def test_a_fit_that_rests_on_little_is_asked_and_says_so():
+    note = "only 1d of 7d history"
+    for policy in (POLICY, REQUIRED):
+        held = _judge(replace(DOWN, fit_note=note), policy)
+        assert [(blocker.why, blocker.detail) for blocker in held.blockers] == [(Why.APPROVAL_REQUIRED, note)]
+
+
+@pytest.mark.parametrize("decision", (UP, DOWN, EMERGENCY))
+@pytest.mark.parametrize(("policy", "why"), ((ASK, Why.MODE_ASK), (OBSERVE, Why.MODE_OBSERVE)))
+def test_modes_ask_and_observe_never_go(decision, policy, why):
+    assert _whys(_judge(decision, policy)) == [why]
+
+
+@pytest.mark.parametrize("way", ("scale_up", "scale_down", "emergency"))
+def test_approval_is_required_for_what_the_policy_names(way):
+    policy = a_policy(more=f"approval: {{{way}: required, approvers: [U024BE7LH]}}")
+    decisions = {"scale_up": UP, "scale_down": DOWN, "emergency": EMERGENCY}
+    for name, decision in decisions.items():
+        assert _judge(decision, policy).goes == (name != way)
+
+
+def test_hours_in_which_nothing_may_begin_say_when_they_end():
+    held = _judge(UP, CLOSED)
+    assert held.not_before == round(datetime(2026, 6, 1, 20, tzinfo=UTC).timestamp() * 1000)
+
+
+def test_what_stands_above_the_floor_may_come_down_to_it():
+    assert _judge(replace(DOWN, tier="large", target="scaled", floor="scaled")).goes
+
+
+def test_a_verdict_tells_what_it_costs():
+    verdict = _judge(UP)
+    assert (verdict.monthly_now, verdict.monthly_then) == (7, 25)
+    assert _judge(HOLD).monthly_then is None
+
+
+def test_a_verdict_tells_which_signals_it_spends():
+    complaints = replace(REASON, condition="complaints >= 3 within 24h", metric="complaints")
+    assert _judge(replace(UP, reasons=(REASON, complaints))).spent == ("complaints",)
+
+
+def test_it_is_the_same_verdict_while_kind_reason_blockers_and_tier_are_the_same():
+    assert _judge(UP).key == _judge(replace(UP, at=NOW + HOUR)).key
+    others = (
+        _judge(DOWN),
+        _judge(EMERGENCY),
+        _judge(UP, suspended=True),
+        _judge(replace(UP, tier="scaled", target="large")),
+    )
+    assert len({_judge(UP).key, *(other.key for other in others)}) == 5
