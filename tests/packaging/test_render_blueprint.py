@@ -123,4 +123,5 @@ def test_the_policy_it_starts_with_is_there():
 def test_the_sqlite_choice_puts_the_file_on_the_disk():
     worker = WITH_EVERY_CHOICE[0]
     addresses = [source["value"] for key, source in environment(worker) if key == "DATABASE_URL" and "value" in source]
+    assert worker["disk"].keys() == {"name", "mountPath", "sizeGB"}
     assert [settings.sqlite_file(address).parent.as_posix() for address in addresses] == [worker["disk"]["mountPath"]]
