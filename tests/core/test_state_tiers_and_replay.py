@@ -129,9 +129,7 @@ def _happen(play: Play, chance: random.Random) -> None:
         case "tier":
             play.on(chance.choice(("mvp", "scaled", "large", None)), spent=chance.choice(((), ("complaints",))))
         case "signal":
-            play.signal(
-                chance.choice(("complaints", "oom_kills", "monthly_revenue")), float(chance.randrange(1, 80))
-            )
+            play.signal(chance.choice(("complaints", "oom_kills", "monthly_revenue")), float(chance.randrange(1, 80)))
         case "process":
             play.new_process(f"srv-{chance.randrange(9)}")
 
