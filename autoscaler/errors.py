@@ -6,6 +6,8 @@ AutoscalerError
 ├── StoreError            the database can't be used
 └── OutsideError          something that we depend on failed; trying again may help
     ├── RefusedError      it answered, and said no: trying again will not help
+    │   ├── KeyRefusedError  to the key, not to what was asked
+    │   └── GoneError        what was asked about does not exist, or not any more
     └── UnavailableError  it did not answer, or not properly
 """
 
@@ -50,6 +52,14 @@ class OutsideError(AutoscalerError):
 
 class RefusedError(OutsideError):
     """It answered and refused (bad key, unknown service, payment needed …): a person has to act."""
+
+
+class KeyRefusedError(RefusedError):
+    """It does not take the key: whatever was asked can still be done once somebody has put a good one in."""
+
+
+class GoneError(RefusedError):
+    """It knows nothing by that id: deleted, or out of this key's sight."""
 
 
 class UnavailableError(OutsideError):

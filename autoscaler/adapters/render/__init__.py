@@ -4,10 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
+import render_client
 from autoscaler.core.change import DeploySeen
-from autoscaler.errors import RefusedError, UnavailableError
+from autoscaler.errors import GoneError, KeyRefusedError, RefusedError, UnavailableError
 from autoscaler.ports import ServiceSeen
-from render_client import ConflictError, RateLimitedError, RenderClient, RenderDownError, RenderError
+from render_client import (
+    BadKeyError,
+    ConflictError,
+    NotFoundError,
+    RateLimitedError,
+    RenderClient,
+    RenderDownError,
+    RenderError,
+)
 from render_client.models import Deploy, Service
 
 
@@ -87,16 +96,25 @@ def _translated() -> Iterator[None]:
         raise UnavailableError(
             str(error), may_have_acted=error.request_may_have_acted, retry_after=error.retry_after
         ) from error
+    except BadKeyError as error:
+        raise KeyRefusedError(str(error)) from error
+    except (NotFoundError, render_client.GoneError) as error:
+        raise GoneError(str(error), may_have_acted=error.request_may_have_acted) from error
     except RenderError as error:
         raise RefusedError(str(error), may_have_acted=error.request_may_have_acted) from error
 
 
 def _seen(service: Service) -> ServiceSeen:
     details = service.service_details
+    if details.plan is None:
+        kind = service.type or "service"
+        raise RefusedError(
+            f"{service.name or service.id} is a {kind} without an instance plan: there is nothing to scale."
+        )
     return ServiceSeen(
         id=service.id,
         name=service.name or service.id,
-        plan=details.plan or "",
+        plan=details.plan,
         instances=details.num_instances or 1,
         suspended=service.is_suspended,
         has_disk=details.disk is not None,
