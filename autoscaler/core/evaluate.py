@@ -128,8 +128,7 @@ def _up(
 def _down(base: Decision, state: State, tier: Tier, reasons: tuple[Progress, ...]) -> Decision:
     policy, now = state.policy, base.at
     lower = policy.neighbour(tier.name, -1)
-    if lower is None:
-        return replace(base, ask=Ask.DOWN, reasons=reasons)
+    assert lower is not None  # noqa: S101 - on the lowest rung no down rule is judged
     up_rules = policy.up_rules(lower)
     against = (
         *_satisfied(up_rules, _upward(state, up_rules, Role.UP, now)),

@@ -21,7 +21,6 @@ class Why(StrEnum):
     SUSPENDED = "suspended"
     CHANGE_OPEN = "change_open"
     AT_TOP = "at_top"
-    AT_BOTTOM = "at_bottom"
     LOWER_TIER_WOULD_GO_UP = "lower_tier_would_go_up"
     FLOOR = "floor"
     DOES_NOT_FIT = "does_not_fit"
@@ -140,7 +139,7 @@ def _blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier | N
     if facts.open_change:
         yield Blocker(Why.CHANGE_OPEN, detail=facts.open_change)
     if target is None:
-        yield Blocker(Why.AT_TOP if up else Why.AT_BOTTOM)
+        yield Blocker(Why.AT_TOP)
         return
     if not up:
         yield from _down_blockers(policy, decision, target)
@@ -188,7 +187,8 @@ def _hours(policy: Policy, decision: Decision) -> Iterator[Blocker]:
 
 def _budget(policy: Policy, decision: Decision, facts: Facts, target: Tier) -> Iterator[Blocker]:
     budget = policy.guards.budget
-    if budget is None or (decision.emergency and budget.emergency == "pass"):
+    one_rung = policy.rank(target.name) - policy.rank(decision.tier or target.name) <= 1
+    if budget is None or (decision.emergency and budget.emergency == "pass" and one_rung):
         return
     month = facts.spend.with_target(target.monthly)
     if month > budget.monthly:

@@ -41,8 +41,9 @@ Located = tuple[Path, Condition]
 
 def problems(policy: Policy) -> list[Problem]:
     """Everything that does not fit together, errors and warnings, in the order of the checks."""
-    checks = (_ladder, _names, _env, _references, _ends, _pairs, _times, _windows, _ways, _money, _consent, _memory)
-    return [problem for check in checks for problem in check(policy)]
+    structure = (_ladder, _names, _env, _references, _ends, _pairs)
+    sense = (_times, _windows, _ways, _money, _consent, _memory, _silence)
+    return [problem for check in (*structure, *sense) for problem in check(policy)]
 
 
 def _error(code: str, path: Path, message: str, related: Path | None = None) -> Problem:
@@ -251,3 +252,12 @@ def _memory(policy: Policy) -> Iterator[Problem]:
                 never.setdefault(path, (condition, []))[1].append(where)
     for path, (condition, tiers) in never.items():
         yield _warning("never_holds", path, f"'{condition.text}' can never hold on {' or '.join(tiers)}")
+
+
+def _silence(policy: Policy) -> Iterator[Problem]:
+    """An app that is away may need a restart, a rollback or its network; a larger plan is a guess that costs (Evidence 5)."""
+    upward = [located for rank in range(len(policy.tiers)) for located in _rules(policy, rank, "scale_up")]
+    for path, condition in dict([*upward, *_located(policy.emergency, ("emergency",))]).items():
+        if condition.metric.name == "unreachable":
+            message = f"'{condition.text}' says nothing about the plan: let an alert tell it, and scale on memory, CPU or time"
+            yield _error("unreachable_alone", path, message)

@@ -51,7 +51,6 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
             "It is already on the largest tier.",
             "Add a larger tier (or `instances: 2`) to the policy, or find out what makes the app need more.",
         ),
-        Why.AT_BOTTOM: Words("already on the smallest tier", "It is already on the smallest tier.", "Nothing to do."),
         Why.LOWER_TIER_WOULD_GO_UP: Words(
             "the smaller tier would go straight up again",
             "On the smaller tier a rule would send it straight up again.",

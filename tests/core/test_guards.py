@@ -55,7 +55,6 @@ CASES: dict[Why, tuple[Decision, Policy, dict[str, Any], Decision, Policy, dict[
     Why.SUSPENDED: (UP, POLICY, {"suspended": True}, UP, POLICY, {}),
     Why.CHANGE_OPEN: (UP, POLICY, {"open_change": "chg-1"}, UP, POLICY, {}),
     Why.AT_TOP: (replace(UP, tier="large", target=None), POLICY, {}, UP, POLICY, {}),
-    Why.AT_BOTTOM: (replace(DOWN, tier="mvp", target=None), POLICY, {}, DOWN, POLICY, {}),
     Why.LOWER_TIER_WOULD_GO_UP: (replace(DOWN, against=("x",)), POLICY, {}, DOWN, POLICY, {}),
     Why.FLOOR: (replace(DOWN, floor="scaled"), POLICY, {}, replace(DOWN, floor="mvp"), POLICY, {}),
     Why.DOES_NOT_FIT: (replace(DOWN, misfits=(MISFIT,)), POLICY, {}, DOWN, POLICY, {}),
@@ -244,6 +243,11 @@ def test_an_emergency_passes_the_budget_unless_told_otherwise():
     assert _judge(EMERGENCY, BUDGET, spend=spent).goes
     strict = a_policy(more="guards: {budget: {monthly: 20, emergency: hold}}")
     assert _judge(EMERGENCY, strict, spend=spent).why is Why.BUDGET
+
+
+def test_an_emergency_passes_the_budget_by_one_rung_only():
+    spent = Spend(500.0, estimated=False, month_left=0.5)
+    assert _judge(replace(EMERGENCY, target="large"), BUDGET, spend=spent).why is Why.BUDGET
 
 
 def test_a_fit_that_rests_on_little_is_asked_and_says_so():

@@ -60,12 +60,14 @@ def test_two_minutes_never_hold_on_nothing():
 
 
 def test_polls_that_fail_while_an_instance_starts_are_no_evidence():
-    play = _play("avg_response_time > 8s for 2m, unreachable for 2m, poll_timeouts >= 3 within 1h")
+    away = "alerts: [{name: away, when: unreachable for 2m, do: notify}]"
+    play = _play("avg_response_time > 8s for 2m, poll_timeouts >= 3 within 1h", more=away)
     play.mask(minutes=10)
     play.misses(Miss.TIMED_OUT, minutes=9, timeout=10_000)
-    assert all(progress.value in (None, 0) for progress in play.decision.progress if progress.role == "up")
+    assert all(progress.value in (None, 0) for progress in play.decision.progress if progress.role != "down")
     play.misses(Miss.TIMED_OUT, minutes=4, timeout=10_000)
-    assert len(play.decision.reasons) == 3
+    assert len(play.decision.reasons) == 2
+    assert play.decision.alerts == ("away",)
 
 
 def test_a_new_instance_is_masked_until_it_is_warm():
