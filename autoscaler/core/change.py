@@ -1,11 +1,12 @@
 """One durable scaling action, and what to do next about it.
 
-                       preflight, plan, env, deploy            soak over
-    approved ─────────▶ applying ───────────────────▶ soaking ─────────▶ watching ─────────▶ done
-        │                  │  a person's value met       │                   (24 h)
-        │ refused          ├──────────▶ superseded       │ no answer from the new instance
-        ▼                  │  deploy failed              ▼
-      failed ◀─────────────┴──────▶ applying, walking back ─────────▶ undone
+        preflight          plan, env, deploy            soak over             24 h
+    approved ─────────▶ applying ───────────────▶ soaking ─────────▶ watching ─────────▶ done
+        │                  │ refused, deploy failed,    │ no answer from the new instance
+        │                  ▼ or a person's value met    │
+        │           applying, walking back ◀────────────┘
+        ▼                  │
+     failed, superseded ◀──┴──▶ undone
 
 Open (at most one a service) are approved, applying and soaking. Nothing here does I/O: `next_step` looks at the change as it
 was last written down and at the world as it was just observed, and names one step. A crash at any point loses nothing but the
@@ -74,6 +75,7 @@ class Before:
     """Our keys; None was not set."""
     live_deploy: str | None
     commit: str | None
+    instances: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,9 @@ class Attempt:
     asked_at: int
     newest_before: str | None
     deploy: str | None = None
-    """Its id, once seen."""
+    """Its id, once known."""
+    newest_at: int = 0
+    """When `newest_before` was created, by Render's clock: a list that lags may not show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,8 @@ class Change:
     attempts: tuple[Attempt, ...] = ()
     walking_back: str | None = None
     """Why it is being undone, or None on the way forward."""
+    overtaken: bool = False
+    """Undone because a person took over: what is still ours is taken back, and the end is `superseded`."""
     live_at: int | None = None
     ended_at: int | None = None
     outcome: str = ""
@@ -173,3 +179,5 @@ class World:
     has_disk: bool = False
     render_autoscaling: bool = False
     app: AppSeen | None = None
+    silence: tuple[int, int] | None = None
+    """When the first and the last poll went unanswered since the app last answered; None when the last one was answered."""

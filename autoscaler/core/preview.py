@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from autoscaler.core.change import Change, World
+from autoscaler.core.change import Change, DeploySeen, State, World
 from autoscaler.core.steps import (
     AskDeploy,
     Become,
@@ -29,7 +29,7 @@ class Preview:
 
 
 def preview(change: Change, world: World, now: int) -> Preview:
-    """Every write up to the deploy."""
+    """Every write, as if each succeeded and the deploy went live."""
     writes: list[Write] = []
     for _ in range(_MOST):
         match next_step(change, world, now, look_every=0):
@@ -38,12 +38,13 @@ def preview(change: Change, world: World, now: int) -> Preview:
             case Become(change=after):
                 if after.state.is_final:
                     return Preview(tuple(writes), after.outcome)
+                if after.state is State.SOAKING:
+                    return Preview(tuple(writes))
                 change = after
-            case AskDeploy() as ask:
-                change = attempted(change, ask, now)
-                return Preview((*writes, ask))
-            case SetPlan() | SetInstances() | SetEnv() as write:
+            case SetPlan() | SetInstances() | SetEnv() | AskDeploy() as write:
                 writes.append(write)
+                if isinstance(write, AskDeploy):
+                    change = attempted(change, write, now)
                 change, world = confirmed(change, write), _after(world, write)
     return Preview(tuple(writes), "more steps than can be shown")
 
@@ -56,5 +57,6 @@ def _after(world: World, write: Write) -> World:
             return replace(world, instances=count)
         case SetEnv(name, value):
             return replace(world, env={**world.env, name: value})
-        case AskDeploy():
-            return world
+        case AskDeploy(newest):
+            ours = DeploySeen("", "live", "api", newest.created_at, newest.commit)
+            return replace(world, deploys=(ours, *world.deploys))

@@ -17,17 +17,20 @@ async def look(managed: Managed, render: RenderPort, store: History, clock: Cloc
     While one of our own changes is open, Render shows what it configured, not what runs: then only the rest is taken in.
     Raises UnavailableError, RefusedError and StoreError.
     """
+    began = clock.now()
     seen = await render.find_service(id=managed.service_id, name=None)
-    async with managed.lock:
+    now = clock.now()
+    async with managed.in_step(store, now):
         managed.seen = seen
-        if any(change.state.is_open for change in await store.changes(seen.id, limit=20)):
-            return
+        for change in await store.changes(seen.id, limit=20):
+            if change.state.is_open or (change.ended_at is not None and began <= change.ended_at <= now):
+                return  # what was read may be from the middle of it
         tier = tier_of(managed.policy, seen)
         if managed.state.tier_known and tier == managed.state.tier:
             return
-        changed = TierChanged(clock.now(), tier, seen.plan, seen.instances)
+        changed = TierChanged(now, tier, seen.plan, seen.instances)
         await store.record(PassRecord(seen.id, (changed,)))
-        managed.state.fold(changed)
+        managed.fold(changed)
     log.info("%s runs on %s x%d: %s", seen.name, seen.plan, seen.instances, tier or "no tier of its policy")
 
 

@@ -1,13 +1,15 @@
 """One service that a policy looks after: what the worker keeps of it in memory. All of it can be built anew from the store."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from autoscaler.core.change import AppSeen, Rung
 from autoscaler.core.durations import DAY
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Observation, Reading, TierChanged
+from autoscaler.core.observations import Missed, Observation, Reading, TierChanged
 from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.state import State
 from autoscaler.policyfile import PolicyFile
@@ -22,8 +24,11 @@ class Managed:
     seen: ServiceSeen
     state: State
     verdict: Verdict | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while an observation is folded and committed: both happen in one order."""
+    silence: tuple[int, int] | None = None
+    """The first and the last unanswered poll since something last answered, ms."""
+    stale: bool = False
+    """Whether the state may hold something that the store does not: a commit failed, so it has to be built anew."""
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def policy(self) -> Policy:
@@ -39,6 +44,42 @@ class Managed:
     def last_reading(self) -> Reading | None:
         """The app's last good report."""
         return self.state.reading
+
+    @asynccontextmanager
+    async def in_step(self, store: History, now: int) -> AsyncIterator[None]:
+        """Held while observations are folded and committed: both happen in one order, and after a failure the store's word counts.
+
+        Also when the clock has gone back: what was seen "later" than `now` is forgotten, or all that follows would be dropped
+        as older than that.
+        """
+        async with self._lock:
+            if self.stale or now < self.state.newest:
+                await self.replay(store, now)
+            self.stale = True
+            yield
+            self.stale = False
+
+    async def replay(self, store: History, now: int) -> None:
+        """Build the state from what the store holds: a restart forgets nothing."""
+        since = now - horizon(self.policy)
+        observations = await store.observations(self.service_id, since)
+        earlier = [change for change in await store.tier_changes(self.service_id) if change.at < since]
+        self.state, self.silence = State(self.policy, self.state.every), None
+        for observation in (*earlier[-1:], *observations):
+            if observation.at <= now:
+                self.fold(observation)
+        self.verdict = next(iter(await store.verdicts(self.service_id, limit=1)), None)
+
+    def fold(self, observation: Observation) -> None:
+        """Take in one observation; commit it under the same `in_step`."""
+        self.state.fold(observation)
+        match observation:
+            case Reading():
+                self.silence = None
+            case Missed(at=at, reason=reason) if reason.is_unreachable:
+                self.silence = (self.silence[0] if self.silence else at, at)
+            case Missed():
+                self.silence = None  # something answers, if not as it should
 
     def app_seen(self) -> AppSeen | None:
         """What a change may know of the app."""
@@ -69,17 +110,14 @@ def cadence(observations: list[Observation], fallback: int) -> int:
 async def load(
     file: PolicyFile, seen: ServiceSeen, store: History, now: int, *, measured_cadence: bool = False
 ) -> Managed:
-    """Build the state by replaying what the store holds: a restart forgets nothing.
+    """A policy and its service, with the state that the store tells.
 
     `measured_cadence`: expect polls as far apart as the last ones were, instead of the policy's `every`.
     """
     policy = file.policy
-    since = now - horizon(policy)
-    observations = await store.observations(seen.id, since)
     every = policy.service.health.every
-    state = State(policy, cadence(observations, every) if measured_cadence else every)
-    earlier = [change for change in await store.tier_changes(seen.id) if change.at < since]
-    for observation in (*earlier[-1:], *observations):
-        state.fold(observation)
-    last = next(iter(await store.verdicts(seen.id, limit=1)), None)
-    return Managed(file, seen, state, last)
+    if measured_cadence:
+        every = cadence(await store.observations(seen.id, now - horizon(policy)), every)
+    managed = Managed(file, seen, State(policy, every))
+    await managed.replay(store, now)
+    return managed

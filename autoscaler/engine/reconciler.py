@@ -4,27 +4,32 @@ A wait is a stored time, so nothing sleeps on a change and a restart goes on whe
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import count
 
 from autoscaler.core.change import Change, JournalEntry, State, World
-from autoscaler.core.durations import MINUTE, SECOND
+from autoscaler.core.durations import HOUR, MINUTE, SECOND
 from autoscaler.core.observations import Observation, TierChanged
+from autoscaler.core.policy import Mode
 from autoscaler.core.steps import (
     AskDeploy,
     Become,
     SetEnv,
     SetInstances,
     SetPlan,
+    Step,
     Wait,
     Write,
+    abandoned,
     attempted,
     confirmed,
     next_step,
     refused,
+    withdrawn,
 )
 from autoscaler.engine.managed import Managed
-from autoscaler.errors import RefusedError, UnavailableError
+from autoscaler.errors import GoneError, KeyRefusedError, OutsideError, RefusedError, UnavailableError
 from autoscaler.ports import Clock, Event, EventKind, RenderPort, Store
 from autoscaler.report import messages
 
@@ -33,6 +38,12 @@ log = logging.getLogger(__name__)
 MOST_STEPS = 300
 """More than the largest change has; a bound, so that a mistake here can't spin."""
 RETRY = 10 * SECOND
+RETRY_REFUSED = 5 * MINUTE
+"""A refused look needs a person (a new key, a right): nobody is that quick."""
+GONE_LIMIT = HOUR
+"""How old a change is before a service that Render does not know is believed to be gone, and not just out of sight."""
+ADOPTION_LIMIT = 30 * MINUTE
+CUT_OFF = "not known: the worker stopped here"
 LOOK_EVERY = 5 * SECOND
 
 
@@ -48,30 +59,59 @@ class Reconciler:
 
     async def advance(self, change: Change) -> Change:
         """Take every step that can be taken now; the change as it was last saved. Raises StoreError only."""
-        number = len(await self._store.journal(change.id))
+        numbers = await self._numbers(change)
         for _ in range(MOST_STEPS):
             try:
-                world = await self._observe(change)
-            except (UnavailableError, RefusedError) as error:
+                step = self._withdrawal(change) or await self._next_step(change)
+            except OutsideError as error:
                 return await self._later(change, error)
-            step = next_step(change, world, self._clock.now(), self._look_every(change))
             if isinstance(step, Wait):
-                change = replace(change, due_at=step.until)
-                await self._store.save_change(change)
-                return change
-            number += 1
+                return await self._put_off(change, step.until)
             if isinstance(step, Become):
-                change = await self._become(change, step, number)
+                change = await self._become(change, step, next(numbers))
                 if change.state.is_final:
                     return change
                 continue
-            change, done = await self._write(change, step, number)
+            change, done = await self._write(change, step, numbers)
             if not done:
                 return change
         log.error(
             "change %s of %s took over %d steps at once: left for a minute", change.id, change.service, MOST_STEPS
         )
         return await self._put_off(change, self._clock.now() + MINUTE)
+
+    async def _numbers(self, change: Change) -> Iterator[int]:
+        """The numbers of the journal entries to come. A step that was cut off is marked: what it did is seen by looking."""
+        journal = await self._store.journal(change.id)
+        now = self._clock.now()
+        torn = [replace(one, outcome=CUT_OFF, ended_at=now) for one in journal if one.outcome is None]
+        if torn:
+            await self._store.save_change(change, journal=torn)
+        return count(len(journal) + 1)
+
+    async def _next_step(self, change: Change) -> Step:
+        now = self._clock.now()
+        try:
+            world = await self._observe(change)
+        except GoneError as error:
+            if now - change.created_at < GONE_LIMIT:
+                raise
+            return abandoned(change, str(error), now)
+        return next_step(change, world, self._clock.now(), self._look_every(change))
+
+    def _withdrawal(self, change: Change) -> Step | None:
+        """What has not begun follows the policy as it is now; what has begun is finished, since half of it is worse."""
+        if change.state is not State.APPROVED:
+            return None
+        now = self._clock.now()
+        managed = self._managed.get(change.service_id)
+        if managed is None:
+            if now - change.created_at < ADOPTION_LIMIT:
+                return Wait(now + RETRY, "no policy looks after this service yet")
+            return withdrawn(change, "no policy looks after this service any more", now)
+        if managed.policy.mode is not Mode.ACT:
+            return withdrawn(change, f"the policy says 'mode: {managed.policy.mode}' now", now)
+        return None
 
     def _look_every(self, change: Change) -> int:
         managed = self._managed.get(change.service_id)
@@ -81,7 +121,6 @@ class Reconciler:
         service = await self._render.find_service(id=change.service_id, name=None)
         names = sorted({*change.origin.env, *change.target.env})
         managed = self._managed.get(change.service_id)
-        app = managed.app_seen() if managed else None
         return World(
             at=self._clock.now(),
             plan=service.plan,
@@ -91,50 +130,50 @@ class Reconciler:
             suspended=service.suspended,
             has_disk=service.has_disk,
             render_autoscaling=service.render_autoscaling,
-            app=app,
+            app=managed.app_seen() if managed else None,
+            silence=managed.silence if managed else None,
         )
 
-    async def _write(self, change: Change, write: Write, number: int) -> tuple[Change, bool]:
+    async def _write(self, change: Change, write: Write, numbers: Iterator[int]) -> tuple[Change, bool]:
         """Write the step down, do it, write down what came of it. False when it has to be looked at again later."""
         now = self._clock.now()
-        entry = JournalEntry(change.id, number, now, _words(write))
-        events: list[Event] = []
+        entry = JournalEntry(change.id, next(numbers), now, _words(write))
         if isinstance(write, AskDeploy):
             change = attempted(change, write, now)
-            if len(change.attempts) == 1:
-                events.append(self._event(change, f"deploy{number}", EventKind.CHANGE_PROGRESS, _deploying(change)))
-        await self._store.save_change(change, journal=[entry], events=events)
+        await self._store.save_change(change, journal=[entry])
         try:
-            told = await self._perform(change, write)
-        except UnavailableError as error:
-            await self._outcome(change, entry, f"no answer: {error}")
+            deploy = await self._perform(change, write)
+        except (UnavailableError, KeyRefusedError) as error:
             if isinstance(write, AskDeploy) and not error.may_have_acted:
                 change = replace(change, attempts=change.attempts[:-1])  # it never reached Render: nothing to look for
-            return await self._later(change, error), False
+            return await self._later(change, error, self._ended(entry, f"no answer: {error}")), False
         except RefusedError as error:
-            await self._outcome(change, entry, f"refused: {error}")
-            return await self._become(change, refused(change, str(error), self._clock.now()), number + 1), True
-        change = confirmed(change, write)
-        await self._outcome(change, entry, told)
+            await self._store.save_change(change, journal=[self._ended(entry, f"refused: {error}")])
+            return await self._become(change, refused(change, str(error), self._clock.now()), next(numbers)), True
+        change = confirmed(change, write, deploy)
+        outcome, events = "done", []
+        if isinstance(write, AskDeploy):
+            outcome = f"deploy {deploy}" if deploy else "queued, without an id"
+            key = "deploying back" if change.walking_back else "deploying"
+            events.append(self._event(change, key, EventKind.CHANGE_PROGRESS, _deploying(change)))
+        await self._store.save_change(change, journal=[self._ended(entry, outcome)], events=events)
         return change, True
 
-    async def _perform(self, change: Change, write: Write) -> str:
-        """The call itself, and what Render said, in words."""
+    async def _perform(self, change: Change, write: Write) -> str | None:
+        """The call itself; the id of the deploy that it asked for, if Render told."""
         match write:
             case SetPlan(plan):
                 await self._render.set_plan(change.service_id, plan)
-            case SetInstances(count):
-                await self._render.set_instances(change.service_id, count)
+            case SetInstances(number):
+                await self._render.set_instances(change.service_id, number)
             case SetEnv(name, value):
                 await self._render.set_env(change.service_id, name, value)
             case AskDeploy():
-                deploy = await self._render.deploy(change.service_id)
-                return f"deploy {deploy}" if deploy else "queued, without an id"
-        return "done"
+                return await self._render.deploy(change.service_id)
+        return None
 
-    async def _outcome(self, change: Change, entry: JournalEntry, outcome: str) -> None:
-        done = replace(entry, outcome=outcome[:500], ended_at=self._clock.now())
-        await self._store.save_change(change, journal=[done])
+    def _ended(self, entry: JournalEntry, outcome: str) -> JournalEntry:
+        return replace(entry, outcome=outcome[:500], ended_at=self._clock.now())
 
     async def _become(self, change: Change, step: Become, number: int) -> Change:
         """Save the change's next state, with what it means: what the team hears, and on which tier the app now runs."""
@@ -147,22 +186,25 @@ class Reconciler:
         if managed is None:
             await self._store.save_change(after, journal=[entry], events=events, observations=observations)
         else:
-            async with managed.lock:
+            async with managed.in_step(self._store, now):
                 await self._store.save_change(after, journal=[entry], events=events, observations=observations)
                 for observation in observations:
-                    managed.state.fold(observation)
+                    managed.fold(observation)
         log.info("change %s of %s: %s%s", after.id, after.service, moved, f": {after.outcome}" if after.outcome else "")
         return after
 
-    async def _later(self, change: Change, error: UnavailableError | RefusedError) -> Change:
+    async def _later(self, change: Change, error: OutsideError, *journal: JournalEntry) -> Change:
         """Render can't be read or written now: the change waits, and goes on when it can."""
-        wait = error.retry_after * SECOND if error.retry_after else RETRY
+        if error.retry_after is not None:
+            wait = round(max(SECOND, min(error.retry_after * SECOND, HOUR)))
+        else:
+            wait = RETRY_REFUSED if isinstance(error, RefusedError) else RETRY
         log.warning("change %s of %s waits %ds: %s", change.id, change.service, wait // SECOND, error)
-        return await self._put_off(change, self._clock.now() + round(wait))
+        return await self._put_off(change, self._clock.now() + wait, *journal)
 
-    async def _put_off(self, change: Change, until: int) -> Change:
+    async def _put_off(self, change: Change, until: int, *journal: JournalEntry) -> Change:
         change = replace(change, due_at=until)
-        await self._store.save_change(change)
+        await self._store.save_change(change, journal=journal)
         return change
 
     def _event(self, change: Change, key: str, kind: EventKind, message: messages.Message) -> Event:
@@ -175,8 +217,8 @@ def _words(write: Write) -> str:
     match write:
         case SetPlan(plan):
             return f"set plan {plan}"
-        case SetInstances(count):
-            return f"set {count} instances"
+        case SetInstances(number):
+            return f"set {number} instances"
         case SetEnv(name):
             return f"set {name}"
         case AskDeploy():

@@ -40,7 +40,7 @@ class Ticker:
     async def tick(self, managed: Managed) -> Pass:
         """One pass, committed. Raises StoreError when it could not be."""
         observation = await self.observe(managed)
-        async with managed.lock:
+        async with managed.in_step(self._store, self._clock.now()):
             result = await self.judge(managed, observation)
             change = None if self._dry_run else result.change
             events = tuple(self._events(managed, result, change))
@@ -48,7 +48,8 @@ class Ticker:
             try:
                 await self._store.record(record)
             except ChangeOpenError:  # another worker was first: its change stands, ours never was
-                await self._store.record(replace(record, change=None, events=()))
+                told = tuple(self._events(managed, result, None))
+                await self._store.record(replace(record, change=None, events=told))
                 result = replace(result, change=None)
             managed.verdict = result.verdict
         return result
@@ -62,7 +63,7 @@ class Ticker:
 
     async def judge(self, managed: Managed, observation: Observation) -> Pass:
         """Fold one observation and decide; commits nothing."""
-        managed.state.fold(observation)
+        managed.fold(observation)
         now = max(observation.at, self._clock.now())
         decision = decide(managed.state, now)
         verdict = judge(managed.policy, decision, await self._facts(managed, decision))

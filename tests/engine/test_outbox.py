@@ -32,7 +32,7 @@ async def test_messages_that_nobody_takes_delay_no_change_and_come_later_in_orde
         rig.sim.clock.advance(900)
         while await deliver(rig.store, away, rig.clock):
             rig.sim.clock.advance(1)
-        assert [one.partition(":")[2] for one in away.seen] == ["started", "deploy5", "soaking7", "watching8"]
+        assert [one.partition(":")[2] for one in away.seen] == ["started", "deploying", "soaking6", "watching7"]
 
 
 async def test_a_wait_that_slack_asks_for_is_honoured(tmp_path):

@@ -1,0 +1,87 @@
+"""Before the first write: may this change begin on what is there now?"""
+
+from dataclasses import replace
+
+from autoscaler.core.change import Before, Change, DeploySeen, State, World
+from autoscaler.core.durations import MINUTE, format_duration
+from autoscaler.core.plans import same_plan
+from autoscaler.core.steps.kinds import Become, Step, Wait, ended
+
+FOREIGN_DEPLOY_LIMIT = 30 * MINUTE
+"""How long preflight waits for somebody else's deploy."""
+
+ENDED = frozenset({"live", "deactivated", "build_failed", "pre_deploy_failed", "update_failed", "canceled"})
+"""Deploys of any other status, also of one that Render may add, are under way."""
+
+
+def preflight(change: Change, world: World, now: int, look_every: int) -> Step:
+    """Nothing is written before all of this holds."""
+    if (objection := _objection(change, world)) is not None:
+        state, outcome = objection
+        return ended(change, state, f"{outcome}; nothing was changed", now)
+    if (running := under_way(world.deploys)) is not None:
+        if now - change.created_at > FOREIGN_DEPLOY_LIMIT:
+            limit = format_duration(FOREIGN_DEPLOY_LIMIT)
+            outcome = f"deploy {running.id} has been under way for over {limit}; nothing was changed"
+            return ended(change, State.FAILED, outcome, now)
+        return Wait(now + look_every, f"deploy {running.id} is under way")
+    if (problem := build_not_live(world.deploys)) is not None:
+        return ended(change, State.FAILED, problem, now)
+    live = live_deploy(world.deploys)
+    before = Before(
+        world.plan,
+        {name: world.env.get(name) for name in change.target.env},
+        live.id if live else None,
+        live.commit if live else None,
+        world.instances,
+    )
+    return Become(replace(change, state=State.APPLYING, before=before, due_at=now))
+
+
+def _objection(change: Change, world: World) -> tuple[State, str] | None:
+    rungs = (change.origin, change.target)
+    if world.suspended:
+        return State.FAILED, "the service is suspended"
+    if not any(same_plan(world.plan, rung.plan) for rung in rungs):
+        return State.SUPERSEDED, f"somebody set the plan to {world.plan}"
+    if not world.render_autoscaling and world.instances not in {rung.instances for rung in rungs}:
+        return State.SUPERSEDED, f"somebody set {world.instances} instances"
+    return None
+
+
+def live_deploy(deploys: tuple[DeploySeen, ...]) -> DeploySeen | None:
+    """The one that serves now."""
+    return next((deploy for deploy in deploys if deploy.status == "live"), None)
+
+
+def under_way(deploys: tuple[DeploySeen, ...]) -> DeploySeen | None:
+    """The newest that has not come to its end. Behind the live one there can be none, whatever its status says."""
+    for deploy in deploys:
+        if deploy.status == "live":
+            return None
+        if deploy.status not in ENDED:
+            return deploy
+    return None
+
+
+def build_not_live(deploys: tuple[DeploySeen, ...]) -> str | None:
+    """Why a `deploy_only` might ship another build than the one that serves, or None when it can't.
+
+    It takes the newest build that succeeded. One that a person rolled back, or cancelled, or that never came up, must not
+    return because the plan changes; whether a cancelled deploy had been built already, nobody can see.
+    """
+    live = live_deploy(deploys)
+    if live is None:
+        return "build_not_live: none of the latest deploys is live, so nobody knows what deploy_only would ship"
+    for deploy in deploys[: deploys.index(live)]:
+        if deploy.status in {"update_failed", "pre_deploy_failed", "canceled"} and deploy.commit != live.commit:
+            return _would_ship(f"the build of deploy {deploy.id}, which never went live")
+    if live.trigger == "rollback":
+        built = next((deploy for deploy in deploys if deploy.status == "deactivated"), None)
+        if built and built.commit != live.commit:
+            return _would_ship(f"the build that deploy {live.id} rolled back")
+    return None
+
+
+def _would_ship(build: str) -> str:
+    return f"build_not_live: deploy_only would ship {build}; deploy what should run, then this can go on"

@@ -1,0 +1,70 @@
+"""After it went live: does the new instance answer, and does it run with what was set?"""
+
+from dataclasses import replace
+
+from autoscaler.core.change import AppSeen, Change, Rung, State, World
+from autoscaler.core.durations import MINUTE, format_duration
+from autoscaler.core.steps.kinds import Become, Step, Wait, ended, walk_back
+
+UNASKED = 10 * MINUTE
+"""How long a poll is waited for: a worker that was away has not asked yet, and only who asks can meet with silence."""
+
+
+def soak(change: Change, world: World, now: int, look_every: int) -> Step:
+    """Its end is decided by polls made since it went live: one answer proves it, a soak's length of silence turns it back."""
+    live_at = change.live_at or now
+    over = live_at + change.soak
+    if now < over:
+        return Wait(over, "soaking")
+    if world.app is not None and world.app.at >= live_at:
+        return _watching(change, f"{change.target.plan} is live{_mismatch(change.target, world.app)}", now)
+    if world.suspended:
+        outcome = f"somebody suspended the service; {change.target.plan} had gone live, unproven"
+        return ended(change, State.SUPERSEDED, outcome, now)
+    return _unanswered(change, world, now, look_every)
+
+
+def watch(change: Change, now: int) -> Step:
+    """Until its time is over."""
+    until = (change.live_at or change.created_at) + change.watch
+    if now < until:
+        return Wait(until, "watching")
+    return Become(replace(change, state=State.DONE, due_at=now))
+
+
+def _unanswered(change: Change, world: World, now: int, look_every: int) -> Step:
+    live_at = change.live_at or now
+    if world.silence is not None and now - world.silence[1] < UNASKED:
+        first, last = world.silence
+        if last - max(first, live_at) >= change.soak:
+            return walk_back(change, f"no answer from the new instance within {format_duration(change.soak)}", now)
+        return Wait(now + look_every, "no answer so far")
+    if now < live_at + change.soak + UNASKED:
+        return Wait(now + look_every, "no poll has told yet")
+    return _watching(change, f"{change.target.plan} is live, unproven: the app gave no report since", now)
+
+
+def _watching(change: Change, outcome: str, now: int) -> Become:
+    until = (change.live_at or now) + change.watch
+    return Become(replace(change, state=State.WATCHING, outcome=outcome, ended_at=now, due_at=until))
+
+
+def _mismatch(target: Rung, app: AppSeen) -> str:
+    """What the app itself says it runs with, where that is not what we wrote."""
+    wrong = [
+        f"{name}={app.settings[name]} instead of {value}"
+        for name, value in target.env.items()
+        if name in app.settings and not _same_value(app.settings[name], value)
+    ]
+    if wrong:
+        return f", but the app says it runs with {', '.join(wrong)}"
+    told = sum(name in app.settings for name in target.env)
+    return f" and the app confirms {told} of {len(target.env)} settings" if told else " and the app answers"
+
+
+def _same_value(one: str, other: str) -> bool:
+    """Equal as text, or as numbers: an app that reads `5.0` may report `5`."""
+    try:
+        return one == other or float(one) == float(other)
+    except ValueError:
+        return False
