@@ -8,6 +8,7 @@ from autoscaler.core.durations import DAY
 from autoscaler.core.evaluate import Ask, Decision, Progress
 from autoscaler.core.facts import Facts
 from autoscaler.core.policy import Mode, Policy, Tier
+from autoscaler.core.values import format_value
 
 
 class Why(StrEnum):
@@ -157,9 +158,8 @@ def _down_blockers(policy: Policy, decision: Decision, target: Tier) -> Iterator
     if decision.floor and policy.rank(decision.floor) > policy.rank(target.name):
         yield Blocker(Why.FLOOR, detail=decision.floor)
     for misfit in decision.misfits:
-        yield Blocker(
-            Why.DOES_NOT_FIT, detail=f"{misfit.metric.name} peaked at {misfit.peak:.3g}, {misfit.allowed:.3g} would do"
-        )
+        peak, allowed = (format_value(misfit.metric, value) for value in (misfit.peak, misfit.allowed))
+        yield Blocker(Why.DOES_NOT_FIT, detail=f"{misfit.metric.name} peaked at {peak}, {allowed} would fit")
 
 
 def _pace(policy: Policy, decision: Decision, facts: Facts) -> Iterator[Blocker]:

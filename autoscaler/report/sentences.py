@@ -9,8 +9,9 @@ from autoscaler.core.durations import PATTERN, format_duration, parse_duration
 from autoscaler.core.evaluate import Ask, Progress, Role
 from autoscaler.core.guards import Blocker, Verdict, Why
 from autoscaler.core.metrics import UNITS, Dimension, Kind, Metric, find_metric
+from autoscaler.core.values import format_value
 from autoscaler.report.text import cut, one_line
-from autoscaler.report.units import format_time, format_value
+from autoscaler.report.units import format_time
 
 
 @dataclass(frozen=True, slots=True)

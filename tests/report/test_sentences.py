@@ -44,8 +44,10 @@ QUIET = progress("concurrent_requests < 5 for 48h", 2.0, 0.5, role=Role.DOWN)
                 target="mvp",
                 reasons=(progress("error_rate < 1% for 24h", 0.2, 1.0, role=Role.DOWN),),
             ),
-            ("Holding at scaled: down to mvp asked for (error_rate 0.2% < 1% for 24h), "
-            "but cooldown until 14:20 UTC; approval is required"),
+            (
+                "Holding at scaled: down to mvp asked for (error_rate 0.2% < 1% for 24h), "
+                "but cooldown until 14:20 UTC; approval is required"
+            ),
         ),
         (
             held_back(Blocker(Why.AT_TOP), target=None, tier="scaled", reasons=()),

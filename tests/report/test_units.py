@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from autoscaler.core.durations import DAY, HOUR, MINUTE, SECOND
 from autoscaler.core.metrics import METRICS
-from autoscaler.report.units import bar, format_relative, format_time, format_value, monthly_step
+from autoscaler.core.values import format_value
+from autoscaler.report.units import bar, format_relative, format_time, monthly_step
 from tests.support.stories import MB, NOW
 
 

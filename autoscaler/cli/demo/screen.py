@@ -16,7 +16,8 @@ from autoscaler.core.change import Change, JournalEntry
 from autoscaler.core.durations import format_duration
 from autoscaler.core.metrics import find_metric
 from autoscaler.core.policy import Tier
-from autoscaler.report.units import bar, format_value, monthly, monthly_step
+from autoscaler.core.values import format_value
+from autoscaler.report.units import bar, monthly, monthly_step
 
 if TYPE_CHECKING:
     from autoscaler.cli.demo.processes import Stage
