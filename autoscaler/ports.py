@@ -58,6 +58,16 @@ class ServiceSeen:
     owner_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An instance that failed by itself, as Render's events tell."""
+
+    id: str
+    """Render's id of the event."""
+    at: int
+    out_of_memory: bool
+
+
 class RenderPort(Protocol):
     """Render. Raises errors.RefusedError and errors.UnavailableError only."""
 
@@ -71,6 +81,10 @@ class RenderPort(Protocol):
 
     async def deploys(self, service_id: str, limit: int = 20) -> tuple[DeploySeen, ...]:
         """Newest first."""
+        ...
+
+    async def failures(self, service_id: str, since: int) -> tuple[Failure, ...]:
+        """Instances that failed since then, in any order."""
         ...
 
     async def set_plan(self, service_id: str, plan: str) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import jmespath
 
 from autoscaler.core.durations import MINUTE, SECOND
-from autoscaler.core.metrics import METRICS
-from autoscaler.core.observations import Miss, Missed, Reading
+from autoscaler.core.metrics import METRICS, Kind
+from autoscaler.core.observations import Miss, Missed, Reading, Signal
 
 _COUNTERS = {
     "requests": "counters.requests_total || current_metrics.request_count",
@@ -24,6 +24,8 @@ _COUNTERS = {
     "cache_lookups": "cache.lookups_total",
 }
 """Monotonic since the process began, by the name that metrics use -> where a report has it."""
+_SIGNALS = {f"signals.{metric.name}": metric.name for metric in METRICS.values() if metric.kind is Kind.COUNTED}
+"""The same for what the app itself counts, such as complaints; here the path is the name."""
 _WINDOWS = {"10s": 10 * SECOND, "1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE}
 """Sliding windows of a report, shortest first."""
 LARGEST = 1e18
@@ -49,6 +51,15 @@ def read(body: Mapping[str, object], at: int, previous: Reading | None, every: i
         return _reading(body, at, timestamp, previous, every)
     except BadReportError as problem:
         return Missed(at, Miss.MISCONFIGURED, str(problem))
+
+
+def signals(reading: Reading) -> tuple[Signal, ...]:
+    """What the app counted since its last report, as signals of their own: they outlive masks and spend apart."""
+    return tuple(
+        Signal(reading.at, name, reading.increases[counter])
+        for counter, name in _SIGNALS.items()
+        if reading.increases.get(counter, 0) >= 1
+    )
 
 
 def _timestamp(body: Mapping[str, object]) -> int:
@@ -116,7 +127,7 @@ def increase(now: Reading, previous: Reading | None, *, longest: int) -> dict[st
 
 
 def _counters(body: Mapping[str, object]) -> Iterator[tuple[str, float]]:
-    for name, path in _COUNTERS.items():
+    for name, path in (*_COUNTERS.items(), *zip(_SIGNALS, _SIGNALS, strict=True)):
         value = _number(body, path)
         if value is not None:
             yield name, value

@@ -49,10 +49,13 @@ class State:
         self._start_windows(keep=())
 
     def fold(self, observation: Observation) -> None:
-        """Take in one observation. One that is dated before the newest is dropped: time does not go back."""
-        if observation.at < self.newest:
+        """Take in one observation. One that is dated before the newest is dropped: time does not go back.
+
+        But for signals: what Render counted is heard of a little later, and still happened when it happened.
+        """
+        if observation.at < self.newest and not isinstance(observation, Signal):
             return
-        self.newest = observation.at
+        self.newest = max(self.newest, observation.at)
         match observation:
             case Reading():
                 self._reading(observation)

@@ -28,8 +28,11 @@ class Marks:
 
     def add(self, at: int, times: int = 1) -> None:
         """Mark `at`; the last `times` of a run of marks are all that can matter."""
-        for _ in range(min(times, self._times.maxlen or 1)):
-            self._times.append(at)
+        marks = [at] * min(times, self._times.maxlen or 1)
+        if self._times and at < self._times[-1]:  # Render's events come late; every other mark is the newest
+            marks = sorted((*self._times, *marks))
+            self._times.clear()
+        self._times.extend(marks)
 
     def count(self, now: int) -> int:
         """How many lie in the closed window that ends at `now`; exact up to limit + 1."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 from autoscaler.core.change import AppSeen, Rung
 from autoscaler.core.durations import DAY
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Missed, Observation, Reading, TierChanged
+from autoscaler.core.observations import Missed, Observation, Reading, Signal
 from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.state import State
 from autoscaler.policyfile import PolicyFile
@@ -26,6 +26,8 @@ class Managed:
     verdict: Verdict | None = None
     silence: tuple[int, int] | None = None
     """The first and the last unanswered poll since something last answered, ms."""
+    heard: set[str] = field(default_factory=set)
+    """The ids of Render's events that are among the signals already."""
     stale: bool = False
     """Whether the state may hold something that the store does not: a commit failed, so it has to be built anew."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -64,7 +66,7 @@ class Managed:
         since = now - horizon(self.policy)
         observations = await store.observations(self.service_id, since)
         earlier = [change for change in await store.tier_changes(self.service_id) if change.at < since]
-        self.state, self.silence = State(self.policy, self.state.every), None
+        self.state, self.silence, self.heard = State(self.policy, self.state.every), None, set()
         for observation in (*earlier[-1:], *observations):
             if observation.at <= now:
                 self.fold(observation)
@@ -80,6 +82,8 @@ class Managed:
                 self.silence = (self.silence[0] if self.silence else at, at)
             case Missed():
                 self.silence = None  # something answers, if not as it should
+            case Signal(who=str(who)):
+                self.heard.add(who)
 
     def app_seen(self) -> AppSeen | None:
         """What a change may know of the app."""
@@ -102,7 +106,7 @@ def horizon(policy: Policy) -> int:
 
 def cadence(observations: list[Observation], fallback: int) -> int:
     """How far apart the polls of late really were (a cron job's are further apart than the policy's): the median of the last ten gaps."""
-    polls = [one.at for one in observations if not isinstance(one, TierChanged)][-11:]
+    polls = [one.at for one in observations if isinstance(one, Reading | Missed)][-11:]
     gaps = sorted(later - earlier for earlier, later in pairwise(polls) if later > earlier)
     return max(fallback, gaps[len(gaps) // 2]) if gaps else fallback
 

@@ -10,8 +10,8 @@ from autoscaler.core.evaluate import Ask, Decision, decide
 from autoscaler.core.facts import Facts
 from autoscaler.core.guards import Verdict, judge
 from autoscaler.core.money import Spend, spend
-from autoscaler.core.observations import Missed, Observation
-from autoscaler.core.readings import read
+from autoscaler.core.observations import Missed, Observation, Reading
+from autoscaler.core.readings import read, signals
 from autoscaler.engine.managed import Managed, rung
 from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, HealthPort, History, PassRecord
 from autoscaler.report import messages
@@ -39,12 +39,12 @@ class Ticker:
 
     async def tick(self, managed: Managed) -> Pass:
         """One pass, committed. Raises StoreError when it could not be."""
-        observation = await self.observe(managed)
+        observations = await self.observe(managed)
         async with managed.in_step(self._store, self._clock.now()):
-            result = await self.judge(managed, observation)
+            result = await self.judge(managed, observations)
             change = None if self._dry_run else result.change
             events = tuple(self._events(managed, result, change))
-            record = PassRecord(managed.service_id, (observation,), result.verdict, change, events)
+            record = PassRecord(managed.service_id, observations, result.verdict, change, events)
             try:
                 await self._store.record(record)
             except ChangeOpenError:  # another worker was first: its change stands, ours never was
@@ -54,16 +54,19 @@ class Ticker:
             managed.verdict = result.verdict
         return result
 
-    async def observe(self, managed: Managed) -> Observation:
-        """Poll the app once."""
+    async def observe(self, managed: Managed) -> tuple[Observation, ...]:
+        """Poll the app once: the reading or the miss, and then what the app counted."""
         answer = await self._health.fetch(managed.policy.service.health)
         if isinstance(answer, Missed):
-            return answer
-        return read(answer.body, answer.at, managed.last_reading, managed.state.every)
+            return (answer,)
+        seen = read(answer.body, answer.at, managed.last_reading, managed.state.every)
+        return (seen, *signals(seen)) if isinstance(seen, Reading) else (seen,)
 
-    async def judge(self, managed: Managed, observation: Observation) -> Pass:
-        """Fold one observation and decide; commits nothing."""
-        managed.fold(observation)
+    async def judge(self, managed: Managed, observations: tuple[Observation, ...]) -> Pass:
+        """Fold one poll and decide; commits nothing."""
+        observation = observations[0]
+        for one in observations:
+            managed.fold(one)
         now = max(observation.at, self._clock.now())
         decision = decide(managed.state, now)
         verdict = judge(managed.policy, decision, await self._facts(managed, decision))

@@ -18,7 +18,7 @@ from autoscaler.engine.outbox import deliver
 from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.tick import Ticker
 from autoscaler.policyfile import PolicyFile
-from autoscaler.ports import Delivery, Report, ServiceSeen
+from autoscaler.ports import Delivery, Failure, Report, ServiceSeen
 from render_client.sim import ManualClock, World, configuration, fleet, lifecycle
 from render_client.sim.lifecycle import Order
 from render_client.sim.state import Service
@@ -91,6 +91,9 @@ class PlainRender:
 
     async def env(self, service_id: str, names: Sequence[str]) -> dict[str, str]:
         return {name: self.service.env[name].value for name in names if name in self.service.env}
+
+    async def failures(self, service_id: str, since: int) -> tuple[Failure, ...]:
+        return ()
 
     async def deploys(self, service_id: str, limit: int = 20) -> tuple[DeploySeen, ...]:
         visible = self.clock.now() - round(self.world.spec.list_lag * 1000)

@@ -76,9 +76,11 @@ class TurnedClock:
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
+        self.wrong_by = 0
+        """By how much the bot's wall clock is off, ms."""
 
     def now(self) -> int:
-        return self._clock.now()
+        return self._clock.now() + self.wrong_by
 
     def monotonic(self) -> float:
         return self._clock.now() / 1000
@@ -96,22 +98,23 @@ class SimulatedApp:
         self._totals: dict[str, list[float]] = {}
         self._counted_at = 0
         self.business: dict[str, float] = {}
+        self.signals: dict[str, int] = {}
 
     async def fetch(self, health: object) -> Report | Missed:
-        now = self._rig.clock.now()
+        at, now = self._rig.clock.now(), self._rig.sim.clock.now()
         if self.fails is not None:
-            return Missed(now, self.fails.reason, self.fails.detail, self.fails.timeout)
+            return Missed(at, self.fails.reason, self.fails.detail, self.fails.timeout)
         service = self._rig.sim.world.services[SERVICE]
         instance = service.serving()[-1]
         plan = instance.snapshot.plan
         if plan == self.fails_on:
-            return Missed(now, Miss.REFUSED, "connection refused")
+            return Missed(at, Miss.REFUSED, "connection refused")
         totals = self._totals.setdefault(instance.id, [0.0, 0.0])
         requests = self._rig.load.rate * (now - self._counted_at) / 1000 if self._counted_at else 0.0
         totals[0] += requests
         totals[1] += requests * self._rig.load.seconds[plan]
         self._counted_at = now
-        return Report(now, 0.01, self._body(now, instance.id, plan, dict(instance.snapshot.env), totals))
+        return Report(at, 0.01, self._body(now, instance.id, plan, dict(instance.snapshot.env), totals))
 
     def _body(self, now, instance, plan, env, totals):
         limit = {"starter": 512, "standard": 2048}[plan] * 1024**2
@@ -128,13 +131,14 @@ class SimulatedApp:
             "concurrency": {"running": 0, "queued": 0, "peak": {"10s": 2, "1m": 2}},
             "resources": {"memory_used_bytes": self._rig.load.memory, "memory_limit_bytes": limit},
             "business": self.business,
+            "signals": self.signals,
         }
 
     @property
     def started(self):
         """When each instance was first seen, ms."""
         for instance in self._rig.sim.world.services[SERVICE].instances:
-            self._starts.setdefault(instance.id, self._rig.clock.now())
+            self._starts.setdefault(instance.id, self._rig.sim.clock.now())
         return self._starts
 
     _starts: dict[str, int] = {}  # noqa: RUF012 - set anew below

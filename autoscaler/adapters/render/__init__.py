@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 
 import render_client
 from autoscaler.core.change import DeploySeen
 from autoscaler.errors import GoneError, KeyRefusedError, RefusedError, UnavailableError
-from autoscaler.ports import ServiceSeen
+from autoscaler.ports import Failure, ServiceSeen
 from render_client import (
     BadKeyError,
     ConflictError,
@@ -17,7 +17,7 @@ from render_client import (
     RenderDownError,
     RenderError,
 )
-from render_client.models import Deploy, Service
+from render_client.models import Deploy, Event, Service
 
 
 class RenderAdapter:
@@ -64,6 +64,13 @@ class RenderAdapter:
         """Newest first."""
         with _translated():
             return tuple(_deploy(one) for one in await self._client.list_deploys(service_id, limit=limit))
+
+    async def failures(self, service_id: str, since: int) -> tuple[Failure, ...]:
+        """Instances that failed since then."""
+        start = datetime.fromtimestamp(since / 1000, UTC)
+        with _translated():
+            events = await self._client.list_events(service_id, start_time=start, event_type="server_failed")
+        return tuple(_failure(event) for event in events if event.timestamp is not None)
 
     async def set_plan(self, service_id: str, plan: str) -> None:
         """Recorded at once; runs after the next deploy."""
@@ -133,6 +140,11 @@ def _deploy(deploy: Deploy) -> DeploySeen:
         commit=deploy.commit.id if deploy.commit else None,
         finished_at=_milliseconds(deploy.finished_at),
     )
+
+
+def _failure(event: Event) -> Failure:
+    reason = event.details.reason or {}
+    return Failure(event.id, _milliseconds(event.timestamp) or 0, out_of_memory=bool(reason.get("oomKilled")))
 
 
 def _milliseconds(moment: datetime | None) -> int | None:
