@@ -2,7 +2,7 @@
 
 import logging
 
-from autoscaler.core.durations import DAY, MINUTE, SECOND
+from autoscaler.core.durations import DAY, HOUR, MINUTE, SECOND
 from autoscaler.errors import RefusedError, UnavailableError
 from autoscaler.ports import Clock, Delivery, Notifier, Store
 
@@ -27,6 +27,9 @@ async def deliver(store: Store, notifier: Notifier, clock: Clock) -> int:
             log.error("message %s can't be delivered: %s", event.id, error)  # noqa: TRY400 - the text says all; a trace would only hide it
             is_old = clock.now() - event.at >= GIVE_UP
             await store.not_delivered(event.id, None if is_old else clock.now() + LONGEST_WAIT, str(error))
+        except Exception:  # one message that breaks its notifier holds up no other
+            log.exception("message %s can't be delivered: this is a bug, please report it", event.id)
+            await store.not_delivered(event.id, clock.now() + LONGEST_WAIT, "a bug")
         else:
             await store.delivered(event.id, clock.now(), reference)
             sent += 1
@@ -34,7 +37,7 @@ async def deliver(store: Store, notifier: Notifier, clock: Clock) -> int:
 
 
 def _wait(delivery: Delivery, error: UnavailableError) -> int:
-    """What the other side asked for, else 2 s doubled with every attempt, ten minutes at most."""
+    """What the other side asked for (an hour at most), else 2 s doubled with every attempt, ten minutes at most."""
     if error.retry_after is not None:
-        return round(error.retry_after * SECOND)
+        return round(min(error.retry_after * SECOND, HOUR))
     return int(min(2 * SECOND * 2 ** min(delivery.attempts, 12), LONGEST_WAIT))
