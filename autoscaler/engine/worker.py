@@ -15,6 +15,7 @@ from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from autoscaler.core.change import OPEN
 from autoscaler.core.durations import DAY, SECOND
 from autoscaler.engine import drift, outbox
 from autoscaler.engine.adoption import adopt
@@ -22,17 +23,22 @@ from autoscaler.engine.due import DueQueue
 from autoscaler.engine.managed import Managed
 from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.tick import Pass, Ticker
-from autoscaler.errors import OutsideError, StoreError
+from autoscaler.errors import OutsideError, RefusedError, StoreError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Clock, Heartbeat, Notifier, RenderPort, Store
 
 log = logging.getLogger(__name__)
 
 KEEP_READINGS = 30 * DAY
-DRAIN = 8.0
-"""Seconds that work in flight gets after a stop; Render's own patience is 30."""
+DRAIN = 5.0
+"""Seconds that work in flight gets after a stop; a commit that waits for SQLite's lock may take as long again."""
+REST, LONGEST_REST = 5.0, 60.0
+"""Seconds that work which failed is left alone, doubled with every failure in a row: nothing is hammered, nor logged all the time."""
+REST_REFUSED = 300.0
+"""The same where only a person can help."""
 AT_ONCE = 50
 """Polls in flight at most."""
+MOST_OPEN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class Parts:
     dry_run: bool
     on_pass: Callable[[Pass, float], None]
     """Told of every pass with the seconds that it took: the log line."""
+    drain: float = DRAIN
 
 
 class Worker:
@@ -57,11 +64,14 @@ class Worker:
         """`managed`: by service id; filled as the policies' services are found, and shared with the reconciler."""
         self._parts = parts
         self._managed = managed
-        self._waiting = list(files)
+        self._waiting = {file.path: file for file in files}
         self._polls = DueQueue()
         self._looks = DueQueue()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._busy: set[str] = set()
+        self._failures: dict[str, tuple[int, float]] = {}
+        """By name of the work: how often it failed in a row, and until when it rests."""
+        self._advanced_at: int | None = None
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._stopping = asyncio.Event()
         self._name = f"{socket.gethostname()}:{os.getpid()}"
@@ -72,9 +82,11 @@ class Worker:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Work until told to stop, then finish what is in flight within DRAIN seconds."""
+        """Work until told to stop, then finish what is in flight within the time for that."""
         await self._beat()
-        await self._adopt()
+        stopped = asyncio.create_task(self._stopping.wait())
+        self._start("adoption", self._adopt)
+        await asyncio.wait({stopped, *self._in_flight}, return_when=asyncio.FIRST_COMPLETED)
         scheduler = AsyncIOScheduler(timezone=UTC)
         jobs: dict[Callable[[], Awaitable[None]], float] = {
             self._poll_due: 0.5,
@@ -82,7 +94,7 @@ class Worker:
             self._advance_due: 0.5,
             self._deliver: 1,
             self._beat: 5,
-            self._adopt: 15,
+            self._adopt_waiting: 5,
             self._prune: 3600,
         }
         for job, seconds in jobs.items():
@@ -96,7 +108,7 @@ class Worker:
                 max_instances=1,
             )
         scheduler.start()
-        await self._stopping.wait()
+        await stopped
         scheduler.pause()  # no new work; shutdown(wait=True) would cancel what runs
         await self._drain()
         scheduler.shutdown(wait=False)
@@ -106,24 +118,28 @@ class Worker:
         pending = set(self._in_flight)
         log.info("stopping: %d pieces of work in flight", len(pending))
         if pending:
-            _, late = await asyncio.wait(pending, timeout=DRAIN)
+            _, late = await asyncio.wait(pending, timeout=self._parts.drain)
             for task in late:
                 task.cancel()  # every step is journalled, so the next worker goes on from it
             await asyncio.gather(*late, return_exceptions=True)
         log.info("drained in %.1fs", time.monotonic() - began)
 
+    async def _adopt_waiting(self) -> None:
+        if self._waiting:
+            self._start("adoption", self._adopt)
+
     async def _adopt(self) -> None:
         """Find the services of policies that have none yet: at the start, and again while Render is away or knows no such service."""
-        for file in tuple(self._waiting):
-            try:
-                managed = await adopt(file, self._parts.render, self._parts.store, self._parts.clock, self._managed)
-            except OutsideError as error:
-                log.error("%s: not looked after yet: %s", file.path, error)  # noqa: TRY400 - the text says all
-                continue
-            self._waiting.remove(file)
-            now = self._parts.clock.monotonic()
-            self._polls.add(managed.service_id, managed.policy.service.health.every / SECOND, now)
-            self._looks.add(managed.service_id, managed.policy.evidence.drift_every / SECOND, now)
+        for file in tuple(self._waiting.values()):
+            await self._guarded(f"{file.path}: not looked after yet", partial(self._adopt_one, file))
+
+    async def _adopt_one(self, file: PolicyFile) -> None:
+        parts = self._parts
+        managed = await adopt(file, parts.render, parts.store, parts.clock, self._managed)
+        del self._waiting[file.path]
+        now = parts.clock.monotonic()
+        self._polls.add(managed.service_id, managed.policy.service.health.every / SECOND, now)
+        self._looks.add(managed.service_id, managed.policy.evidence.drift_every / SECOND, now)
 
     async def _poll_due(self) -> None:
         for service_id in self._polls.pop(self._parts.clock.monotonic()):
@@ -144,12 +160,20 @@ class Worker:
     async def _advance_due(self) -> None:
         if self._parts.dry_run:
             return
-        for change in await self._parts.store.due_changes(self._parts.clock.now()):
+        store, now = self._parts.store, self._parts.clock.now()
+        if self._advanced_at is None or now < self._advanced_at:
+            due = await store.changes(
+                states=sorted(OPEN), limit=MOST_OPEN
+            )  # a clock that went back makes stored times void
+        else:
+            due = await store.due_changes(now)
+        self._advanced_at = now
+        for change in due:
             self._start(f"change {change.id}", partial(self._advance, change.id))
 
     async def _advance(self, change_id: str) -> None:
         change = await self._parts.store.change(change_id)  # as it is now: another step may just have ended
-        if change is not None and not change.state.is_final and change.due_at <= self._parts.clock.now():
+        if change is not None and not change.state.is_final:
             await self._parts.reconciler.advance(change)
 
     async def _deliver(self) -> None:
@@ -176,12 +200,24 @@ class Worker:
         task.add_done_callback(self._in_flight.discard)
 
     async def _guarded(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
-        """A failure ends nothing but itself."""
+        """A failure ends nothing but itself, and the same work is left alone for a while."""
+        failures, rests_until = self._failures.pop(name, (0, 0.0))
+        now = self._parts.clock.monotonic()
+        if now < rests_until:
+            self._failures[name] = (failures, rests_until)
+            self._busy.discard(name)
+            return
         try:
             await work()
         except (OutsideError, StoreError) as error:
             log.error("%s: %s", name, error)  # noqa: TRY400 - an outside failure: the text says all
+            self._rest(name, failures, at_least=REST_REFUSED if isinstance(error, RefusedError) else 0.0)
         except Exception:
             log.exception("%s failed: this is a bug, please report it", name)
+            self._rest(name, failures)
         finally:
             self._busy.discard(name)
+
+    def _rest(self, name: str, failures: int, at_least: float = 0.0) -> None:
+        rest = max(at_least, min(REST * 2 ** min(failures, 10), LONGEST_REST))
+        self._failures[name] = (failures + 1, self._parts.clock.monotonic() + rest)
