@@ -57,9 +57,13 @@ class HttpHealth:
     async def _ask(self, health: Health, at: int, began: float) -> Report | Missed:
         headers = {}
         if health.token is not None:
-            token = self._environment.get(health.token.env, "")
+            name = health.token.env
+            token = self._environment.get(name, "").strip()
             if not token:
-                return Missed(at, Miss.MISCONFIGURED, f"the bot has no {health.token.env} in its environment")
+                return Missed(at, Miss.MISCONFIGURED, f"the bot has no {name} in its environment")
+            if not (token.isascii() and token.isprintable()):  # the error of who would send it shows it
+                words = f"{name} holds a line break or a character outside ASCII: it was not copied as it is"
+                return Missed(at, Miss.MISCONFIGURED, words)
             headers["Authorization"] = f"Bearer {token}"
         async with self._client.stream("GET", health.url, headers=headers) as response:
             if (problem := _problem(response)) is not None:

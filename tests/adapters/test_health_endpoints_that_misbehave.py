@@ -168,3 +168,23 @@ def test_a_timestamp_that_stands_still_is_frozen():
     body = report()
     first = read(body, 1_000, None, 30_000)
     assert read(body, 31_000, first, 30_000).reason is Miss.FROZEN
+
+
+@pytest.mark.parametrize("token", ("s3cret\n", " s3cret\r\n"))
+async def test_a_token_that_was_copied_with_its_line_break_is_sent_without_it(app, token):
+    health = HttpHealth(SystemClock(), {"TOKEN": token})
+    answer = await health.fetch(endpoint(app.url, token={"env": "TOKEN"}))
+    await health.close()
+    assert isinstance(answer, Report)
+    assert app.requests[0].headers["Authorization"] == "Bearer s3cret"
+
+
+@pytest.mark.parametrize("token", ("s3cret\nwith a line break", "s3crét", "s3cret\0"))
+async def test_a_token_that_can_not_be_one_is_named_and_never_shown(app, token):
+    health = HttpHealth(SystemClock(), {"TOKEN": token})
+    answer = await health.fetch(endpoint(app.url, token={"env": "TOKEN"}))
+    await health.close()
+    assert isinstance(answer, Missed)
+    assert answer.reason is Miss.MISCONFIGURED
+    assert answer.detail == "TOKEN holds a line break or a character outside ASCII: it was not copied as it is"
+    assert "s3cr" not in str(answer)
