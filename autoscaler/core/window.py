@@ -161,6 +161,7 @@ class Held:
     coverage: Coverage = field(init=False)
     _bad: Marks = field(init=False)
     _good_since: int | None = field(init=False, default=None)
+    _last_good: int | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.coverage = Coverage(self.window, self.every, upward=self.upward)
@@ -173,6 +174,7 @@ class Held:
         """One judged sample."""
         self.coverage.seen(at)
         if good:
+            self._last_good = at
             if self._good_since is None:
                 self._good_since = at
         else:
@@ -193,11 +195,11 @@ class Held:
         return self.coverage.is_whole(last) and self._bad.count(last) <= self._allowed(self.coverage.judged(last))
 
     def progress(self) -> float:
-        """How much of the window has been held, 0 to 1."""
+        """How much of the window has been held, 0 to 1: up to the last good sample, for bad ones that a share bears hold nothing."""
         last = self.coverage.last
-        if last is None:
+        if last is None or self._last_good is None:
             return 0.0
-        return min(1.0, (last - self._begun(last)) / self.window)
+        return min(1.0, max(0, self._last_good - self._begun(last)) / self.window)
 
     def not_before(self, now: int) -> int | None:
         """The earliest time at which it could hold if every sample from now on is good; None when it holds or nothing was seen."""

@@ -108,10 +108,22 @@ def test_an_observation_dated_before_the_newest_is_dropped():
     play = _play()
     play.polls(hours=1)
     before = play.decision
-    play.state.fold(Signal(play.now - 1, "complaints", 9.0))
     play.state.fold(a_reading(play.now - 1, Load(memory=9000 * MB)))
     play.state.fold(TierChanged(play.now - 1, "scaled", "standard", 1))
     assert play.decision == before
+
+
+def test_a_signal_that_is_heard_of_late_counts_when_it_happened():
+    play = _play()
+    play.polls(hours=1)
+    play.state.fold(Signal(play.now - 30 * MINUTE, "complaints"))
+    play.state.fold(Signal(play.now - 40 * MINUTE, "complaints", 2.0))
+    play.poll()
+    assert play.decision.ask is Ask.UP
+    play.polls(hours=23.25)
+    assert play.decision.ask is Ask.UP
+    play.polls(minutes=10)
+    assert play.decision.ask is Ask.HOLD
 
 
 def _happen(play: Play, chance: random.Random) -> None:

@@ -191,3 +191,14 @@ def test_a_share_is_exact_where_floats_are_not():
             for poll in range(polls + 1):
                 held.add(START + poll * EVERY, good=poll >= bad)
             assert held.holds(START + polls * EVERY) is expected
+
+
+def test_bad_samples_that_a_share_bears_hold_nothing_by_themselves():
+    held = Held(100, 10, 0.8, upward=True)
+    for at in (0, 10):
+        held.add(at, good=False)
+    assert held.progress() == 0
+    held.add(20, good=True)
+    assert held.progress() == pytest.approx(0.2)
+    held.add(30, good=False)
+    assert held.progress() <= 0.2
