@@ -15,10 +15,11 @@ from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.tick import Pass, Ticker
 from autoscaler.engine.unrecorded import Unrecorded
 from autoscaler.engine.worker import Parts, Worker
+from autoscaler.errors import UsageError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import History, Notifier
 from autoscaler.settings import Settings, sqlite_file
-from render_client import RenderClient
+from render_client import BadKeyError, RenderClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,11 @@ async def wired(
     settings: Settings, *, dry_run: bool, on_pass: Callable[[Pass, float], None] = lambda *_: None
 ) -> AsyncIterator[Wired]:
     """Open everything, close everything. Raises UsageError without an API key, StoreError without a database."""
-    key = settings.need_render_key()
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(opened_store(settings))
-        client = RenderClient(key, settings.render_url, patience=20.0)
-        render = RenderAdapter(client)
+        render = RenderAdapter(_client(settings))
         stack.push_async_callback(render.close)
+        store = await stack.enter_async_context(opened_store(settings))
         health = HttpHealth(clock)
         stack.push_async_callback(health.close)
         notifier = _notifier(settings, stack)
@@ -89,18 +88,27 @@ class Checking:
 @asynccontextmanager
 async def checking(settings: Settings) -> AsyncIterator[Checking]:
     """Parts for `check`: the worker's records are read if there are any, and nothing is recorded."""
-    key = settings.need_render_key()
     clock = SystemClock()
     async with AsyncExitStack() as stack:
+        render = RenderAdapter(_client(settings))
+        stack.push_async_callback(render.close)
         recorded = not settings.database_url.startswith("sqlite") or sqlite_file(settings.database_url).exists()
         history = Unrecorded(
             await stack.enter_async_context(opened_store(settings, read_only=True)) if recorded else None
         )
-        render = RenderAdapter(RenderClient(key, settings.render_url, patience=20.0))
-        stack.push_async_callback(render.close)
         health = HttpHealth(clock)
         stack.push_async_callback(health.close)
         yield Checking(render, history, Ticker(history, health, clock, dry_run=True), clock)
+
+
+def _client(settings: Settings) -> RenderClient:
+    """Raises UsageError for a key or an address that can't be one."""
+    try:
+        return RenderClient(settings.need_render_key(), settings.render_url, patience=20.0)
+    except BadKeyError as error:
+        raise UsageError(f"RENDER_API_KEY: {error}") from None
+    except ValueError as error:
+        raise UsageError(f"RENDER_API_URL: {error}") from None
 
 
 def _notifier(settings: Settings, stack: AsyncExitStack) -> Notifier:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -21,7 +21,7 @@ class Settings:
     """RENDER_API_KEY: Account Settings → API Keys in Render's dashboard."""
     render_url: str
     """RENDER_API_URL: a simulator's address; Render's own by default."""
-    database_url: str
+    database_url: str = field(repr=False)
     """DATABASE_URL: `postgresql://…` or `sqlite:///path`; by default a SQLite file in the working folder."""
     has_database: bool
     """Whether DATABASE_URL was given."""

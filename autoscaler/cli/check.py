@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from autoscaler.bootstrap import Checking, checking
 from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption, ServiceArgument, sound_policies
@@ -136,7 +137,7 @@ def _print(checked: Checked) -> None:
     observation, verdict = checked.result.observation, checked.result.verdict
     plan = checked.managed.seen.plan
     out.print(
-        f"[bold]{verdict.service}[/bold] ({verdict.service_id}) on {verdict.tier or 'no tier of its policy'} ({plan})"
+        f"[bold]{escape(verdict.service)}[/bold] ({verdict.service_id}) on {verdict.tier or 'no tier of its policy'} ({plan})"
     )
     if isinstance(observation, Missed):
         out.print(f"No reading: {observation.reason}, {observation.detail}", markup=False)

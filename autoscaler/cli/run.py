@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Annotated
 
 import typer
@@ -11,15 +11,16 @@ import typer
 from autoscaler.bootstrap import Wired, wired
 from autoscaler.cli.logs import LogFormat, configure_logging
 from autoscaler.cli.options import POLICIES, PoliciesOption, sound_policies
-from autoscaler.core.change import State
 from autoscaler.core.observations import Missed
 from autoscaler.engine.adoption import adopt
 from autoscaler.engine.outbox import deliver
 from autoscaler.engine.tick import Pass
+from autoscaler.engine.worker import KEEP_READINGS
 from autoscaler.errors import OutsideError, UnavailableError, UsageError
 from autoscaler.policyfile import PolicyFile
+from autoscaler.ports import Heartbeat
 from autoscaler.report.sentences import log_fields, log_line
-from autoscaler.settings import load_settings, must_stay_dry
+from autoscaler.settings import Settings, load_settings, must_stay_dry
 
 log = logging.getLogger(__name__)
 
@@ -59,11 +60,26 @@ def run(
         log.error("staying in dry run: %s", reason)
         dry_run = True
     files = sound_policies(policies)
-    asyncio.run(_run(files, dry_run=dry_run, once=once))
+    asyncio.run(_until_terminated(_run(settings, files, dry_run=dry_run, once=once)))
 
 
-async def _run(files: Sequence[PolicyFile], *, dry_run: bool, once: bool) -> None:
-    settings = load_settings()
+async def _until_terminated(work: Coroutine[None, None, None]) -> None:
+    """From the first moment on SIGTERM is a good end: a step that it cuts off is journalled. The worker then drains instead."""
+    task, terminated = asyncio.create_task(work), asyncio.Event()
+
+    def terminate() -> None:
+        terminated.set()
+        task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not terminated.is_set():  # Ctrl-C exits in its own way
+            raise
+
+
+async def _run(settings: Settings, files: Sequence[PolicyFile], *, dry_run: bool, once: bool) -> None:
     async with wired(settings, dry_run=dry_run, on_pass=log_pass) as parts:
         try:
             await parts.render.check_key()
@@ -92,10 +108,13 @@ async def _once(wiring: Wired, files: Sequence[PolicyFile]) -> None:
             failure = error
             continue
         log_pass(await parts.ticker.tick(managed), 0.0)
+    now = parts.clock.now()
     if not parts.dry_run:
-        for change in await parts.store.due_changes(parts.clock.now()):
+        for change in await parts.store.due_changes(now):
             await parts.reconciler.advance(change)
     await deliver(parts.store, parts.notifier, parts.clock)
+    await parts.store.beat(Heartbeat("run --once", now, now, len(wiring.managed), parts.dry_run))
+    await parts.store.prune(now - KEEP_READINGS)
     if failure is not None:
         raise failure
 
@@ -109,6 +128,6 @@ def log_pass(result: Pass, seconds: float) -> None:
         fields["missed"] = str(result.observation.reason)
         fields["detail"] = result.observation.detail
         line = f"{verdict.service}  no reading: {result.observation.reason}, {result.observation.detail}"
-    if verdict.goes and result.change is not None:
-        fields["change"] = result.change.id if result.change.state is State.APPROVED else None
+    if result.change is not None:
+        fields["change"] = result.change.id
     log.info(line, extra={"fields": fields})

@@ -1,9 +1,11 @@
 """`run` as a real process: it works, it stops when told to, it goes on where it was."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -187,3 +189,82 @@ async def test_it_works_on_postgres_pass_by_pass(place, postgres):
             break
     assert history["changes"][0]["state"] == "watching"
     assert place.writes == ["PATCH", "PUT", "PUT", "POST"]
+
+
+@pytest.mark.parametrize("key", ("rnd_ secret", "rnd_secrét"))
+async def test_a_key_that_can_not_be_one_is_a_usage_error_that_does_not_show_it(place, key):
+    ended = await autoscaler("run", "-p", place.policies, **(place.env | {"RENDER_API_KEY": key}))
+    assert ended.code == 2, ended.err
+    assert ended.err.count("\n") == 1
+    assert "RENDER_API_KEY" in ended.err
+    assert key not in ended.err
+
+
+async def test_an_address_that_can_not_be_one_is_a_usage_error(place):
+    ended = await autoscaler("check", "-p", place.policies, **(place.env | {"RENDER_API_URL": "api.render.com"}))
+    assert ended.code == 2, ended.err
+    assert ended.err.count("\n") == 1
+    assert "RENDER_API_URL: The base URL must look like" in ended.err
+
+
+@contextlib.asynccontextmanager
+async def silent_server():
+    """Takes connections and never answers; its address, and an event set by the first of them."""
+    asked = asyncio.Event()
+
+    async def hold(reader, writer):
+        asked.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reader.read()  # until the other side goes
+        writer.close()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", asked
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "once"),
+    ((signal.SIGTERM, 0, ()), (signal.SIGTERM, 0, ("--once",)), (signal.SIGINT, 130, ("--once",))),
+)
+async def test_a_signal_while_render_hangs_at_the_start_ends_it_at_once(place, number, code, once):
+    async with silent_server() as (url, asked):
+        env = place.env | {"RENDER_API_URL": url}
+        async with starting("run", *once, "-p", place.policies, **env) as worker:
+            await asyncio.wait_for(asked.wait(), 20)
+            began = time.monotonic()
+            worker.send_signal(number)
+            _, err = await asyncio.wait_for(worker.communicate(), 20)
+            assert worker.returncode == code, err
+            assert time.monotonic() - began < 3
+
+
+async def test_sigterm_in_the_middle_of_a_change_is_followed_by_one_deploy_in_all(place):
+    place.use_much_memory()
+    place.sim.hooks.after_write(lambda call: workers[-1].terminate() if call.method == "PUT" else None)
+    workers = []
+    async with starting("run", "-p", place.policies, **place.env) as worker:
+        workers.append(worker)
+        _, err = await asyncio.wait_for(worker.communicate(), 30)
+        assert worker.returncode == 0, err
+    workers[:] = [SimpleNamespace(terminate=lambda: None)]
+    async with starting("run", "-p", place.policies, "--log-format", "json", **place.env) as second:
+        await until(second.stderr, lambda fields: fields["tier"] == "scaled")
+    assert place.writes == ["PATCH", "PUT", "PUT", "POST"]
+
+
+async def test_once_from_cron_carries_a_change_on_from_pass_to_pass(place):
+    place.use_much_memory()
+    for _ in range(8):
+        ended = await autoscaler("run", "--once", "-p", place.policies, **place.env)
+        assert ended.code == 0, ended.err
+        store = open_store(place.env["DATABASE_URL"])
+        (change,) = await store.changes()
+        await store.close()
+        if change.state is State.WATCHING:
+            break
+    assert change.state is State.WATCHING
+    assert change.outcome.startswith("standard is live")
+    assert place.writes == ["PATCH", "PUT", "PUT", "POST"]
+    status = await autoscaler("status", "--alive", "1m", **place.env)
+    assert status.code == 0, status.err
