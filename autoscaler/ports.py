@@ -54,8 +54,6 @@ class ServiceSeen:
     suspended: bool
     has_disk: bool
     render_autoscaling: bool
-    updated_at: int
-    owner_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +77,8 @@ class RenderPort(Protocol):
         """The values of these variables; those not set are absent."""
         ...
 
-    async def deploys(self, service_id: str, limit: int = 20) -> tuple[DeploySeen, ...]:
-        """Newest first."""
+    async def deploys(self, service_id: str) -> tuple[DeploySeen, ...]:
+        """The latest twenty, newest first."""
         ...
 
     async def failures(self, service_id: str, since: int) -> tuple[Failure, ...]:

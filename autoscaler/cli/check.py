@@ -11,11 +11,11 @@ from rich.markup import escape
 from autoscaler.bootstrap import Checking, checking
 from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption, ServiceArgument, sound_policies
 from autoscaler.cli.output import err, out, print_json, print_table
-from autoscaler.core.change import World
 from autoscaler.core.observations import Missed
-from autoscaler.core.preview import Preview, preview
+from autoscaler.core.preview import preview
 from autoscaler.core.steps import AskDeploy, SetEnv, SetInstances, SetPlan, Write
 from autoscaler.engine.adoption import adopt
+from autoscaler.engine.look import look
 from autoscaler.engine.managed import Managed
 from autoscaler.engine.tick import Pass
 from autoscaler.errors import AutoscalerError, ExitCode, OutsideError
@@ -89,20 +89,10 @@ async def _one(parts: Checking, file: PolicyFile) -> Checked:
     result = await parts.ticker.judge(managed, await parts.ticker.observe(managed))
     if result.change is None:
         return Checked(managed, result, (), "")
-    service_id = managed.service_id
-    world = World(
-        at=parts.clock.now(),
-        plan=managed.seen.plan,
-        instances=managed.seen.instances,
-        env=await parts.render.env(service_id, sorted(result.change.target.env)),
-        deploys=await parts.render.deploys(service_id),
-        suspended=managed.seen.suspended,
-        has_disk=managed.seen.has_disk,
-        render_autoscaling=managed.seen.render_autoscaling,
-        app=managed.app_seen(),
-    )
-    shown: Preview = preview(result.change, world, parts.clock.now())
-    return Checked(managed, result, tuple(_call(service_id, write) for write in shown.writes), shown.note)
+    world = await look(parts.render, result.change, managed)
+    shown = preview(result.change, world, parts.clock.now())
+    calls = tuple(_call(managed.service_id, write) for write in shown.writes)
+    return Checked(managed, result, calls, shown.note)
 
 
 def _call(service_id: str, write: Write) -> dict[str, object]:

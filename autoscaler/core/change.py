@@ -158,17 +158,13 @@ class AppSeen:
     """The app's own last good report."""
 
     at: int
-    instance: str | None = None
-    started_at: int | None = None
-    plan: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Render and the app, as observed at `at`. `plan` and `env` are the *configured* ones; only deploys make them run."""
+    """Render and the app, as just observed. `plan` and `env` are the *configured* ones; only deploys make them run."""
 
-    at: int
     plan: str
     instances: int
     env: Mapping[str, str]
@@ -176,7 +172,6 @@ class World:
     deploys: tuple[DeploySeen, ...]
     """Newest first."""
     suspended: bool = False
-    has_disk: bool = False
     render_autoscaling: bool = False
     app: AppSeen | None = None
     silence: tuple[int, int] | None = None

@@ -90,7 +90,7 @@ class Managed:
         reading = self.last_reading
         if reading is None:
             return None
-        return AppSeen(reading.at, reading.instance, reading.started_at, reading.plan, dict(reading.settings))
+        return AppSeen(reading.at, dict(reading.settings))
 
 
 def rung(tier: Tier) -> Rung:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import count
 
-from autoscaler.core.change import Change, JournalEntry, State, World
+from autoscaler.core.change import Change, JournalEntry, State
 from autoscaler.core.durations import HOUR, MINUTE, SECOND
 from autoscaler.core.observations import Observation, TierChanged
 from autoscaler.core.policy import Mode
@@ -28,6 +28,7 @@ from autoscaler.core.steps import (
     refused,
     withdrawn,
 )
+from autoscaler.engine.look import look
 from autoscaler.engine.managed import Managed
 from autoscaler.errors import GoneError, KeyRefusedError, OutsideError, RefusedError, UnavailableError
 from autoscaler.ports import Clock, Event, EventKind, RenderPort, Store
@@ -92,7 +93,7 @@ class Reconciler:
     async def _next_step(self, change: Change) -> Step:
         now = self._clock.now()
         try:
-            world = await self._observe(change)
+            world = await look(self._render, change, self._managed.get(change.service_id))
         except GoneError as error:
             if now - change.created_at < GONE_LIMIT:
                 raise
@@ -116,23 +117,6 @@ class Reconciler:
     def _look_every(self, change: Change) -> int:
         managed = self._managed.get(change.service_id)
         return min(LOOK_EVERY, managed.policy.service.health.every) if managed else LOOK_EVERY
-
-    async def _observe(self, change: Change) -> World:
-        service = await self._render.find_service(id=change.service_id, name=None)
-        names = sorted({*change.origin.env, *change.target.env})
-        managed = self._managed.get(change.service_id)
-        return World(
-            at=self._clock.now(),
-            plan=service.plan,
-            instances=service.instances,
-            env=await self._render.env(change.service_id, names),
-            deploys=await self._render.deploys(change.service_id),
-            suspended=service.suspended,
-            has_disk=service.has_disk,
-            render_autoscaling=service.render_autoscaling,
-            app=managed.app_seen() if managed else None,
-            silence=managed.silence if managed else None,
-        )
 
     async def _write(self, change: Change, write: Write, numbers: Iterator[int]) -> tuple[Change, bool]:
         """Write the step down, do it, write down what came of it. False when it has to be looked at again later."""

@@ -40,6 +40,6 @@ def test_it_changes_nothing():
     ),
 )
 def test_what_stands_in_the_way_is_said_instead(seen, note):
-    world = replace(World(START, "starter", 1, UP.origin.env, (LIVE,)), **seen)
+    world = replace(World("starter", 1, UP.origin.env, (LIVE,)), **seen)
     assert preview(UP, world, START).note == note
     assert preview(UP, world, START).writes == ()

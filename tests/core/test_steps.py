@@ -100,7 +100,7 @@ def test_instances_that_were_taken_away_come_back_with_the_walk_back():
 
 
 def test_under_render_s_own_autoscaling_the_count_is_left_alone():
-    world = World(START, "standard", 5, {"TTL": "600"}, (LIVE,), render_autoscaling=True)
+    world = World("standard", 5, {"TTL": "600"}, (LIVE,), render_autoscaling=True)
     begun = next_step(OUT, world, START, LOOK)
     assert isinstance(begun, Become)
     assert begun.change.state is State.APPLYING
@@ -155,7 +155,7 @@ def test_what_is_there_already_is_not_written():
     ),
 )
 def test_preflight_changes_nothing_where_it_may_not(seen, state, outcome):
-    world = replace(World(START, "starter", 1, SMALL.env, (LIVE,)), **seen)
+    world = replace(World("starter", 1, SMALL.env, (LIVE,)), **seen)
     step = next_step(UP, world, START, LOOK)
     assert isinstance(step, Become)
     assert step.change.state is state
@@ -165,20 +165,20 @@ def test_preflight_changes_nothing_where_it_may_not(seen, state, outcome):
 @pytest.mark.parametrize("status", ("build_failed", "canceled", "update_failed"))
 def test_a_failed_deploy_of_the_live_commit_is_no_obstacle(status):
     newer = replace(LIVE, id="dep-2", status=status)
-    step = next_step(UP, World(START, "starter", 1, SMALL.env, (newer, LIVE)), START, LOOK)
+    step = next_step(UP, World("starter", 1, SMALL.env, (newer, LIVE)), START, LOOK)
     assert isinstance(step, Become)
     assert step.change.state is State.APPLYING
 
 
 def test_an_old_deploy_of_a_status_that_is_not_known_is_not_waited_for():
     older = replace(LIVE, id="dep-0", status="archived")
-    step = next_step(UP, World(START, "starter", 1, SMALL.env, (LIVE, older)), START, LOOK)
+    step = next_step(UP, World("starter", 1, SMALL.env, (LIVE, older)), START, LOOK)
     assert isinstance(step, Become)
 
 
 def test_a_foreign_deploy_is_waited_for_half_an_hour_at_most():
     running = replace(LIVE, id="dep-2", status="a_status_of_next_year")
-    world = World(START, "starter", 1, SMALL.env, (running, LIVE))
+    world = World("starter", 1, SMALL.env, (running, LIVE))
     assert next_step(UP, world, START, LOOK) == Wait(START + LOOK, "deploy dep-2 is under way")
     late = next_step(UP, world, START + 31 * MINUTE, LOOK)
     assert isinstance(late, Become)
@@ -243,7 +243,7 @@ def test_a_deploy_whose_id_is_known_is_not_asked_for_again_because_the_list_lags
 
 def in_flight(deploy: str | None = None):
     """The up, its deploy asked for while dep-2 was the newest and live."""
-    begun = next_step(UP, World(START, "starter", 1, SMALL.env, (replace(LIVE, id="dep-2"),)), START, LOOK)
+    begun = next_step(UP, World("starter", 1, SMALL.env, (replace(LIVE, id="dep-2"),)), START, LOOK)
     assert isinstance(begun, Become)
     newest = replace(LIVE, id="dep-2", created_at=START - MINUTE)
     return confirmed(attempted(begun.change, AskDeploy(newest), START), AskDeploy(newest), deploy)
@@ -252,7 +252,7 @@ def in_flight(deploy: str | None = None):
 @pytest.mark.parametrize("deploy", (None, "dep-3"))
 @pytest.mark.parametrize("seen", ((LIVE,), (), (replace(LIVE, id="dep-2", created_at=START - MINUTE), LIVE)))
 def test_a_list_that_is_older_than_our_deploy_is_no_success(deploy, seen):
-    world = World(START + SECOND, "standard", 1, LARGE.env, seen)
+    world = World("standard", 1, LARGE.env, seen)
     assert next_step(in_flight(deploy), world, START + SECOND, LOOK) == Wait(
         START + SECOND + LOOK, "the deploy is not listed yet"
     )
@@ -262,7 +262,7 @@ def test_after_days_away_a_list_without_our_deploy_in_it_still_tells_that_a_newe
     newer = [
         replace(LIVE, id=f"dep-{n}", created_at=START + n * MINUTE, status="deactivated") for n in range(23, 4, -1)
     ]
-    world = World(START, "standard", 1, LARGE.env, (replace(LIVE, id="dep-24", created_at=START + DAYS), *newer))
+    world = World("standard", 1, LARGE.env, (replace(LIVE, id="dep-24", created_at=START + DAYS), *newer))
     step = next_step(in_flight("dep-3"), world, START + DAYS, LOOK)
     assert isinstance(step, Become)
     assert step.change.state is State.SOAKING
@@ -356,7 +356,7 @@ def soaking(soak=SOAK):
 
 
 def soaked(now, *, soak=SOAK, **seen):
-    return next_step(soaking(soak), World(now, "standard", 1, LARGE.env, (LIVE,), **seen), now, LOOK)
+    return next_step(soaking(soak), World("standard", 1, LARGE.env, (LIVE,), **seen), now, LOOK)
 
 
 def test_an_app_that_answers_on_the_new_plan_and_one_that_never_does():
@@ -407,7 +407,7 @@ def test_what_the_app_says_it_runs_with_is_compared_as_numbers_too():
 
 def test_the_watch_ends_quietly():
     watching = replace(UP, state=State.WATCHING, live_at=START, outcome="standard is live")
-    world = World(START, "pro", 1, {}, ())
+    world = World("pro", 1, {}, ())
     assert next_step(watching, world, START, LOOK) == Wait(START + UP.watch, "watching")
     assert next_step(watching, world, START + UP.watch, LOOK) == Become(
         replace(watching, state=State.DONE, due_at=START + UP.watch)

@@ -86,7 +86,6 @@ class PlainRender:
             suspended=service.suspended,
             has_disk=False,
             render_autoscaling=False,
-            updated_at=0,
         )
 
     async def env(self, service_id: str, names: Sequence[str]) -> dict[str, str]:
@@ -95,7 +94,7 @@ class PlainRender:
     async def failures(self, service_id: str, since: int) -> tuple[Failure, ...]:
         return ()
 
-    async def deploys(self, service_id: str, limit: int = 20) -> tuple[DeploySeen, ...]:
+    async def deploys(self, service_id: str) -> tuple[DeploySeen, ...]:
         visible = self.clock.now() - round(self.world.spec.list_lag * 1000)
         return tuple(
             DeploySeen(one.id, one.status, one.trigger, one.created_at, one.source.commit.id, one.finished_at)

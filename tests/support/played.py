@@ -119,7 +119,6 @@ class Played:
         visible = self.now - round(self.render.spec.list_lag * 1000)
         deploys = [deploy for deploy in reversed(service.deploys) if deploy.created_at <= visible]
         return World(
-            at=self.now,
             plan=plan,
             instances=instances,
             env={name: value for name, value in env.items() if name in self.change.target.env},
@@ -146,7 +145,7 @@ class Played:
             self.silence = (self.silence[0] if self.silence else self.now, self.now)
             return None
         self.silence = None
-        return AppSeen(self.now, serving[-1].id, None, None, dict(serving[-1].snapshot.env))
+        return AppSeen(self.now, dict(serving[-1].snapshot.env))
 
     def step(self) -> Step:
         """Look, and take one step; a wait lets its time pass."""

@@ -60,10 +60,10 @@ class RenderAdapter:
         wanted = set(names)
         return {one.key: one.value for one in every if one.key in wanted}
 
-    async def deploys(self, service_id: str, limit: int = 20) -> tuple[DeploySeen, ...]:
-        """Newest first."""
+    async def deploys(self, service_id: str) -> tuple[DeploySeen, ...]:
+        """The latest twenty, newest first."""
         with _translated():
-            return tuple(_deploy(one) for one in await self._client.list_deploys(service_id, limit=limit))
+            return tuple(_deploy(one) for one in await self._client.list_deploys(service_id, limit=20))
 
     async def failures(self, service_id: str, since: int) -> tuple[Failure, ...]:
         """Instances that failed since then."""
@@ -126,8 +126,6 @@ def _seen(service: Service) -> ServiceSeen:
         suspended=service.is_suspended,
         has_disk=details.disk is not None,
         render_autoscaling=bool(details.autoscaling and details.autoscaling.enabled),
-        updated_at=_milliseconds(service.updated_at) or 0,
-        owner_id=service.owner_id or "",
     )
 
 
