@@ -22,7 +22,7 @@ from autoscaler.core.steps import (
     next_step,
     refused,
 )
-from render_client.sim import fleet, lifecycle
+from render_client.sim import fleet, lifecycle, suspension
 from render_client.sim.controls import dashboard, fail_next_deploy, push
 from render_client.sim.lifecycle import Order
 from render_client.sim.state import Refused
@@ -430,7 +430,7 @@ ANSWERS = (
     Answer(refusal="402 payment"),
 )
 LUCK = ("push", "fail update", "fail build", "cancel")
-PEOPLE = ("plan", "plan save", "back", "env", "env save", "scale", "rollback")
+PEOPLE = ("plan", "plan save", "back", "env", "env save", "scale", "rollback", "suspend", "resume")
 
 
 def lucky(played, what):
@@ -461,6 +461,8 @@ def personal(played, what):
         case ["scale"]:
             fleet.scale(render, service, 5, now)
             return ("instances", 5)
+        case ["suspend" | "resume" as what]:
+            getattr(suspension, what)(render, service, now)
         case ["rollback"]:
             for older in [deploy for deploy in service.deploys if deploy.status == "deactivated"][:1]:
                 order = Order("rollback", older.source, build=False, rollback_of=older)
@@ -551,7 +553,7 @@ def test_whatever_people_do_the_change_ends_and_theirs_is_kept(change, script, o
     played = play(change, script, overlap, lag, replies, persons)
     assert played.change.state not in OPEN
     before = played.change.before
-    if played.change.state is State.SUPERSEDED and before is not None:
+    if played.change.overtaken and played.change.state is State.SUPERSEDED:
         _, _, env = played.configured
         for name, value in env.items():
             restored = {before.env[name], change.origin.env[name]}
