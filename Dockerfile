@@ -1,7 +1,8 @@
 # The bot as an image: small, not root, every package by its hash from requirements.lock.
 #
 #   docker build -t render-autoscaler .
-#   docker run -e RENDER_API_KEY -e SLACK_BOT_TOKEN -v "$PWD/policies:/policies:ro" -v autoscaler:/var/data render-autoscaler
+#   docker run -d --restart unless-stopped -e RENDER_API_KEY -e SLACK_BOT_TOKEN -e SCALING_HEALTH_TOKEN \
+#     -v "$PWD/policies:/policies:ro" -v autoscaler:/var/data render-autoscaler
 #
 # Secrets come with `docker run`, never with `docker build`: whatever is built in can be read out of the image.
 # For the very same base every time, name it by its digest: --build-arg BASE=python@sha256:…

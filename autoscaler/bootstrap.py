@@ -30,6 +30,8 @@ class Wired:
     render: RenderAdapter
     health: HttpHealth
     managed: dict[str, Managed]
+    database: str
+    """Which one, for people; without a password."""
 
     def worker(self, files: Sequence[PolicyFile]) -> Worker:
         """The worker over these parts."""
@@ -72,7 +74,7 @@ async def wired(
             dry_run=dry_run,
             on_pass=on_pass,
         )
-        yield Wired(parts, render, health, managed)
+        yield Wired(parts, render, health, managed, store.address.where)
 
 
 @dataclass(frozen=True, slots=True)

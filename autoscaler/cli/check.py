@@ -51,7 +51,8 @@ def check(
 ) -> None:
     """Make one pass, say the verdict with its reasons and the exact calls it would make, and change nothing.
 
-    Windows are filled from the worker's database (DATABASE_URL), if there is one; else they begin with this pass.
+    Windows are filled from the worker's database (DATABASE_URL), if there is one; else they begin with this pass, and little
+    can be due. Exits 1 when an app gives no reading.
     """
     try:
         files = sound_policies(policies, only=service)
@@ -66,7 +67,7 @@ def check(
     else:
         for one in checked:
             _print(one)
-    if failed:
+    if failed or any(one.result.verdict.blind for one in checked):
         raise typer.Exit(ExitCode.FAILED)
     if detailed_exitcode and any(one.result.verdict.goes for one in checked):
         raise typer.Exit(DUE)

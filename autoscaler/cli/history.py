@@ -18,6 +18,9 @@ from autoscaler.report import tables
 from autoscaler.report.sentences import log_fields
 from autoscaler.settings import load_settings
 
+_NO_HOLD = frozenset({Why.GO, Why.CHANGE_OPEN})
+"""While a change is under way its own rules still ask for it: that is the change itself, and no hold."""
+
 
 def history(
     service: Annotated[str | None, typer.Argument(help="Only this service, by name or id.")] = None,
@@ -37,7 +40,7 @@ async def _history(service: str | None, limit: int, *, as_json: bool) -> None:
         service_id = await _service_id(store, service) if service else None
         changes = await store.changes(service_id, limit=limit)
         verdicts = await store.verdicts(service_id, limit=10_000)
-        holds = [verdict for verdict in verdicts if verdict.ask is not Ask.HOLD and verdict.why is not Why.GO][:limit]
+        holds = [verdict for verdict in verdicts if verdict.ask is not Ask.HOLD and verdict.why not in _NO_HOLD][:limit]
         if as_json:
             print_json(
                 {"changes": [await _change(store, one) for one in changes], "holds": [_hold(one) for one in holds]}

@@ -24,6 +24,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 ServiceArgument = Annotated[str | None, typer.Argument(help="Only this service, by name, id or policy file.")]
 
 POLICIES = Path("policies")
+SUFFIXES = (".yaml", ".yml")
+"""What is not there, but is called so, was meant to be a file."""
 
 
 def sound_policies(path: Path, *, only: str | None = None) -> tuple[PolicyFile, ...]:
@@ -31,7 +33,7 @@ def sound_policies(path: Path, *, only: str | None = None) -> tuple[PolicyFile, 
 
     Raises PolicyError when none is sound, UsageError when `only` names none of them.
     """
-    if path.is_dir() or not path.exists():
+    if path.is_dir() or (not path.exists() and path.suffix not in SUFFIXES):
         loaded = load_folder(path)
         files = loaded.files
         if not files:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import Coroutine, Sequence
 from typing import Annotated
 
@@ -92,7 +93,10 @@ async def _run(settings: Settings, files: Sequence[PolicyFile], *, dry_run: bool
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
-        log.info("looking after %d policies%s", len(files), " (dry run)" if dry_run else "")
+        names = ", ".join(f"{file.policy.service.label} ({file.policy.mode})" for file in files)
+        told = "Slack" if settings.slack_bot_token else "this terminal"
+        dry = "; dry run: nothing is changed" if dry_run else ""
+        log.info("looking after %s; database: %s; messages: %s%s", names, parts.database, told, dry)
         await worker.run()
 
 
@@ -107,7 +111,8 @@ async def _once(wiring: Wired, files: Sequence[PolicyFile]) -> None:
             log.error("%s: %s", file.path, error)  # noqa: TRY400 - the text says all
             failure = error
             continue
-        log_pass(await parts.ticker.tick(managed), 0.0)
+        began = time.perf_counter()
+        log_pass(await parts.ticker.tick(managed), time.perf_counter() - began)
     now = parts.clock.now()
     if not parts.dry_run:
         for change in await parts.store.due_changes(now):
@@ -130,4 +135,4 @@ def log_pass(result: Pass, seconds: float) -> None:
         line = f"{verdict.service}  no reading: {result.observation.reason}, {result.observation.detail}"
     if result.change is not None:
         fields["change"] = result.change.id
-    log.info(line, extra={"fields": fields})
+    log.log(logging.WARNING if verdict.blind else logging.INFO, line, extra={"fields": fields})

@@ -10,12 +10,15 @@ from autoscaler.bootstrap import opened_store
 from autoscaler.cli.options import JsonOption
 from autoscaler.cli.output import err, out, print_json, print_table
 from autoscaler.core.change import OPEN
-from autoscaler.core.durations import format_duration, parse_duration
+from autoscaler.core.durations import MINUTE, format_duration, parse_duration
 from autoscaler.errors import ExitCode, UsageError
 from autoscaler.ports import Store
 from autoscaler.report import tables
 from autoscaler.report.sentences import log_fields
 from autoscaler.settings import load_settings
+
+SILENT_AFTER = MINUTE
+"""A worker gives a sign of life every five seconds; a cron job's passes are further apart, and then this is true as well."""
 
 
 def status(
@@ -80,6 +83,12 @@ async def _plans(store: Store, service_ids: list[str]) -> dict[str, str]:
 def _print_worker(age: int | None, *, dry_run: bool) -> None:
     if age is None:
         err.print("No worker has run on this database yet: start `autoscaler run`.", markup=False)
+        return
+    mode = ", in dry run" if dry_run else ""
+    if age > SILENT_AFTER:
+        text = (
+            f"No worker is running: the last sign of life is {format_duration(age)} old{mode}. Start `autoscaler run`."
+        )
+        out.print(text, style="bold yellow", markup=False)
     else:
-        mode = ", in dry run" if dry_run else ""
         out.print(f"Worker: last sign of life {format_duration(age)} ago{mode}.", markup=False)

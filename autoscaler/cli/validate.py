@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.cli.options import POLICIES
+from autoscaler.cli.options import POLICIES, SUFFIXES
 from autoscaler.cli.output import out, print_json
 from autoscaler.core.lint import Severity
 from autoscaler.errors import ExitCode
@@ -50,7 +50,7 @@ def _load(paths: list[Path]) -> tuple[list[PolicyFile], list[LocatedProblem]]:
     files: list[PolicyFile] = []
     problems: list[LocatedProblem] = []
     for path in paths:
-        if path.is_dir() or not path.exists():
+        if path.is_dir() or (not path.exists() and path.suffix not in SUFFIXES):
             loaded = load_folder(path)
             files += loaded.files
             problems += loaded.problems

@@ -81,6 +81,8 @@ class Verdict:
     """What the target would cost; None when nothing is asked for."""
     since: int
     """When this verdict (see `key`) first stood."""
+    blind: str = ""
+    """Why the last poll gave no reading; empty when it gave one."""
 
     @property
     def goes(self) -> bool:

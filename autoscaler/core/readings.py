@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import jmespath
@@ -28,6 +29,8 @@ _SIGNALS = {f"signals.{metric.name}": metric.name for metric in METRICS.values()
 """The same for what the app itself counts, such as complaints; here the path is the name."""
 _WINDOWS = {"10s": 10 * SECOND, "1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE}
 """Sliding windows of a report, shortest first."""
+MOST_SETTINGS, LONGEST_SETTING = 100, 300
+"""Of each reading so much is kept at most: they are all stored."""
 LARGEST = 1e18
 """More than anything here can be; also what NaN and infinities fail to be less than."""
 _LARGEST_SHARE = 100_000
@@ -173,7 +176,8 @@ def _settings(body: Mapping[str, object]) -> dict[str, str]:
     settings = _find(body, "instance.settings")
     if not isinstance(settings, dict):
         return {}
-    return {str(name): _plain(value) for name, value in settings.items() if isinstance(value, str | int | float)}
+    told = ((str(name), _plain(value)) for name, value in settings.items() if isinstance(value, str | int | float))
+    return {name: value for name, value in islice(told, MOST_SETTINGS) if len(name) + len(value) <= LONGEST_SETTING}
 
 
 def _plain(value: object) -> str:

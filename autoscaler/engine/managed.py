@@ -15,6 +15,9 @@ from autoscaler.core.state import State
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import History, ServiceSeen
 
+BLIND_AFTER = 3
+"""So many polls in a row without a reading, and people are told: until then it may have been a restart."""
+
 
 @dataclass(slots=True)
 class Managed:
@@ -26,6 +29,10 @@ class Managed:
     verdict: Verdict | None = None
     silence: tuple[int, int] | None = None
     """The first and the last unanswered poll since something last answered, ms."""
+    misses: int = 0
+    """Polls without a reading, in a row."""
+    regained: bool = False
+    """Whether the last poll gave the first reading after so many misses that people were told."""
     heard: set[str] = field(default_factory=set)
     """The ids of Render's events that are among the signals already."""
     stale: bool = False
@@ -77,11 +84,11 @@ class Managed:
         self.state.fold(observation)
         match observation:
             case Reading():
-                self.silence = None
-            case Missed(at=at, reason=reason) if reason.is_unreachable:
-                self.silence = (self.silence[0] if self.silence else at, at)
-            case Missed():
-                self.silence = None  # something answers, if not as it should
+                self.silence, self.regained, self.misses = None, self.misses >= BLIND_AFTER, 0
+            case Missed(at=at, reason=reason):
+                self.regained, self.misses = False, self.misses + 1
+                # Whatever answers, if not as it should, is there.
+                self.silence = (self.silence[0] if self.silence else at, at) if reason.is_unreachable else None
             case Signal(who=str(who)):
                 self.heard.add(who)
 

@@ -211,7 +211,7 @@ def _words(write: Write) -> str:
 
 def _deploying(change: Change) -> messages.Message:
     rung = change.origin if change.walking_back else change.target
-    return messages.change_progress(change, f"Plan {rung.plan} and {len(rung.env)} env values are set; deploying.")
+    return messages.change_progress(change, f"Plan {rung.plan} is set, and its env values; deploying.")
 
 
 def _told(before: Change, step: Become) -> list[tuple[EventKind, messages.Message]]:

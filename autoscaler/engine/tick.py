@@ -12,7 +12,7 @@ from autoscaler.core.guards import Verdict, judge
 from autoscaler.core.money import Spend, spend
 from autoscaler.core.observations import Missed, Observation, Reading
 from autoscaler.core.readings import read, signals
-from autoscaler.engine.managed import Managed, rung
+from autoscaler.engine.managed import BLIND_AFTER, Managed, rung
 from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, HealthPort, History, PassRecord
 from autoscaler.report import messages
 from autoscaler.report.sentences import reason_sentence
@@ -72,6 +72,8 @@ class Ticker:
         verdict = judge(managed.policy, decision, await self._facts(managed, decision))
         if managed.verdict is not None and managed.verdict.key == verdict.key:
             verdict = replace(verdict, since=managed.verdict.since)
+        if isinstance(observation, Missed):
+            verdict = replace(verdict, blind=f"{observation.reason.replace('_', ' ')}: {observation.detail}")
         change = _begin(managed, verdict, now) if verdict.goes else None
         return Pass(observation, verdict, change)
 
@@ -109,6 +111,9 @@ class Ticker:
         if (wanted := _wanted(verdict)) and (before is None or wanted != _wanted(before)):
             key = f"held:{managed.service_id}:{verdict.since}"
             yield _event(managed, key, EventKind.HELD, messages.held(verdict), verdict.at)
+        if managed.regained or (managed.misses == BLIND_AFTER and not managed.seen.suspended):
+            message = messages.blind(verdict) if managed.misses else messages.sees_again(verdict)
+            yield _event(managed, f"sight:{managed.service_id}:{verdict.at}", EventKind.NOTICE, message, verdict.at)
         told = before.alerts if before is not None else ()
         for alert in managed.policy.alerts:
             if alert.name in verdict.alerts and alert.name not in told:

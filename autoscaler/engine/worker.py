@@ -116,7 +116,8 @@ class Worker:
     async def _drain(self) -> None:
         began = time.monotonic()
         pending = set(self._in_flight)
-        log.info("stopping: %d pieces of work in flight", len(pending))
+        if pending:
+            log.info("stopping: waiting for what is in flight (%d)", len(pending))
         if pending:
             _, late = await asyncio.wait(pending, timeout=self._parts.drain)
             for task in late:

@@ -27,6 +27,10 @@ _SYNTAX = (
     ("expected <block end>, but found '-'", "this list item is not in line with the ones above"),
     ("expected <block end>", "the indentation does not fit the lines above"),
     ("expected ',' or", "a ',' or the closing bracket is missing before this"),
+    (
+        "expected the node content, but found '<stream end>'",
+        "a bracket above is never closed; a '#' after a space begins a comment, so a channel is written \"#ops\"",
+    ),
     ("found unexpected end of stream", "a quote is opened here and never closed"),
     ("found character '@'", "a text that begins with @ needs quotes"),
     ("found character '`'", "a text that begins with ` needs quotes"),

@@ -135,6 +135,23 @@ def alert(policy_name: str, rule: Alert, verdict: Verdict) -> Message:
     )
 
 
+def blind(verdict: Verdict) -> Message:
+    """Poll after poll gives no reading: nothing can be decided."""
+    return Message(
+        title=f"I cannot see {verdict.service}",
+        tone=Tone.BAD,
+        lines=(
+            verdict.blind,
+            "Until I can, it stays as it is. `autoscaler check` asks it once more and says what is wrong.",
+        ),
+    )
+
+
+def sees_again(verdict: Verdict) -> Message:
+    """The first reading after that."""
+    return Message(title=f"I see {verdict.service} again", tone=Tone.GOOD)
+
+
 def notice(title: str, *lines: str, tone: Tone = Tone.NOTICE) -> Message:
     """Anything else that people should know."""
     return Message(title=title, tone=tone, lines=lines)

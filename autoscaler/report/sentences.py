@@ -136,9 +136,11 @@ def condition_phrase(progress: Progress) -> str:
     """
     condition = one_line(progress.condition)
     found = _BOUND.search(condition)
-    if progress.value is None or found is None:
+    if found is None:
         return condition
     subject, rule = condition[: found.start()], condition[found.start("op") :]
+    if progress.value is None:
+        return f"{subject} - ({rule})"
     bound = float(found["number"]) * (UNITS[found["unit"]][1] if found["unit"] else 1.0)
     past = Op(found["op"]).holds(progress.value, bound)
     value = _beside(progress.metric, progress.value, bound)

@@ -42,6 +42,8 @@ def fleet(verdicts: Sequence[Verdict], plans: Mapping[str, str], now: int) -> Ta
 
 
 def _now(verdict: Verdict) -> str:
+    if verdict.blind:
+        return f"no reading: {one_line(verdict.blind)}"
     nearest = closest(verdict)
     return seen_phrase(nearest) if nearest else NOTHING
 
@@ -58,6 +60,8 @@ def _next(verdict: Verdict, now: int) -> str:
         return "now"
     if verdict.ask is not Ask.HOLD:
         if verdict.not_before is None:
+            if Why.MODE_OBSERVE in {one.why for one in verdict.blockers}:
+                return "only observing"
             return "needs a person" if any(one.why.needs_a_person for one in verdict.blockers) else "when that ends"
         return format_relative(max(verdict.not_before, now), now)
     nearest = closest(verdict)

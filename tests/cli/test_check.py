@@ -40,10 +40,10 @@ async def test_it_leaves_no_database_behind(place):
     assert [path.name for path in place.folder.iterdir()] == ["policies"]
 
 
-async def test_a_dead_endpoint_is_named_and_nothing_is_due(place):
+async def test_a_dead_endpoint_is_named_and_exits_1(place):
     place.policy.write_text(place.policy.read_text().replace("/api/health/scaling", "/elsewhere"))
     ended = await autoscaler("check", "-p", place.policies, "--detailed-exitcode", **place.env)
-    assert ended.code == 0
+    assert ended.code == 1
     assert "No reading: misconfigured, HTTP 404: is the path right?" in ended.out
 
 

@@ -107,7 +107,7 @@ def test_a_blocker_shows_its_numbers_and_its_end():
         (BUSY, "concurrent_requests 4 (> 10 for 15m in 80% of samples)"),
         (progress("avg_response_time > 8s for 1h", 8.002, 0.1), "avg_response_time 8.002s > 8s for 1h"),
         (progress("memory_usage > 400MB for 30m", 400.3 * MB, 0.1), "memory_usage 400.3 MB > 400MB for 30m"),
-        (progress("avg_response_time > 8s for 1h"), "avg_response_time > 8s for 1h"),
+        (progress("avg_response_time > 8s for 1h"), "avg_response_time - (> 8s for 1h)"),
         (progress("unreachable for 5m", 1.0, 1.0), "unreachable for 5m"),
         (progress("complaints >= 3 within 24h", 3.0, 1.0), "complaints 3 >= 3 within 24h"),
         (progress("mean(cpu_percent over 10m) > 80% for 1h", 91.0, 0.5, metric="cpu_percent"),

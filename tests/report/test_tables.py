@@ -57,7 +57,7 @@ def test_each_rule_shows_its_value_and_how_far_it_is():
     assert table.rows == (
         ("up", "avg_response_time 9.4s > 8s for 1h", "yes", "▓▓▓▓▓ 100%", "holds", "100%", "-"),
         ("up", "memory_usage 412 MB > 400MB for 30m", "no", "▓▓░░░ 40%", "held 12m of 30m", "100%", "-"),
-        ("up", "error_rate > 5% for 1h", "no", "░░░░░ 0%", "held 0s of 1h", "40%", "window 40% seen"),
+        ("up", "error_rate - (> 5% for 1h)", "no", "░░░░░ 0%", "held 0s of 1h", "40%", "window 40% seen"),
     )
 
 

@@ -113,14 +113,14 @@ def _translated() -> Iterator[None]:
 
 def _seen(service: Service) -> ServiceSeen:
     details = service.service_details
-    if details.plan is None:
-        kind = service.type or "service"
-        raise RefusedError(
-            f"{service.name or service.id} is a {kind} without an instance plan: there is nothing to scale."
-        )
+    name, kind = service.name or service.id, service.type or "service"
+    if details.plan is None or kind == "cron_job":
+        raise RefusedError(f"{name} is a {kind}: only a service that runs all the time has a plan to scale.")
+    if details.parent_server is not None:
+        raise RefusedError(f"{name} is a preview of a pull request: name the service itself in the policy.")
     return ServiceSeen(
         id=service.id,
-        name=service.name or service.id,
+        name=name,
         plan=details.plan,
         instances=details.num_instances or 1,
         suspended=service.is_suspended,

@@ -25,6 +25,42 @@ POLICY_URL = "http://127.0.0.1:8788"
 """Where the policy says the app is; in the demo it is at a free port instead."""
 
 
+class Players:
+    """Who plays: processes that must not end before they are asked to."""
+
+    def __init__(self) -> None:
+        self._playing: dict[str, asyncio.subprocess.Process] = {}
+
+    @asynccontextmanager
+    async def play(
+        self, name: str, *command: str, environment: Mapping[str, str] | None = None, stdout: int, stderr: int
+    ) -> AsyncIterator[asyncio.subprocess.Process]:
+        """A process that is asked to end at the end, and made to when it does not."""
+        process = await asyncio.create_subprocess_exec(
+            *command, env=environment, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=stderr
+        )
+        self._playing[name] = process
+        try:
+            yield process
+        finally:
+            del self._playing[name]
+            if process.returncode is None:
+                process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), 12)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+    def lost(self) -> str | None:
+        """Who ended too early, and how."""
+        for name, process in self._playing.items():
+            if process.returncode is not None:
+                how = f"signal {-process.returncode}" if process.returncode < 0 else f"exit code {process.returncode}"
+                return f"{name} ended in the middle ({how})"
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Render:
     """The simulator, once it is ready."""
@@ -72,7 +108,7 @@ def stage(folder: Path, render: Render, columns: int) -> Stage:
 
 
 @asynccontextmanager
-async def simulator(folder: Path) -> AsyncIterator[Render]:
+async def simulator(players: Players, folder: Path) -> AsyncIterator[Render]:
     """A local Render that runs the sample app on the smallest tier of the demo's policy."""
     policy = load_file(POLICY).policy
     service = {
@@ -91,7 +127,8 @@ async def simulator(folder: Path) -> AsyncIterator[Render]:
     )
     command = (sys.executable, "-m", "render_client.sim", "--port", "0", "--world", str(world))
     with (folder / "simulator.log").open("wb") as errors:
-        async with _process(*command, stdout=asyncio.subprocess.PIPE, stderr=errors.fileno()) as process:
+        pipe = asyncio.subprocess.PIPE
+        async with players.play("the local Render", *command, stdout=pipe, stderr=errors.fileno()) as process:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
             words = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().split()
             if "ready:" not in words:
@@ -101,14 +138,14 @@ async def simulator(folder: Path) -> AsyncIterator[Render]:
 
 
 @asynccontextmanager
-async def worker(scene: Stage, screen: Screen) -> AsyncIterator[asyncio.subprocess.Process]:
+async def worker(players: Players, scene: Stage, screen: Screen) -> AsyncIterator[asyncio.subprocess.Process]:
     """`autoscaler run`, as anybody would start it; its messages and its passes go to the screen, all of it into worker.log."""
     command = (sys.executable, "-m", "autoscaler.cli.main", "run", "--log-format", "json")
     pipe = asyncio.subprocess.PIPE
     policies = str(scene.folder / "policies")
     with (scene.folder / "worker.log").open("wb") as log:
-        async with _process(
-            *command, "--policies", policies, environment=scene.environment, stdout=pipe, stderr=pipe
+        async with players.play(
+            "the worker", *command, "--policies", policies, environment=scene.environment, stdout=pipe, stderr=pipe
         ) as process:
             assert process.stdout is not None  # noqa: S101 - they are pipes
             assert process.stderr is not None  # noqa: S101
@@ -121,11 +158,11 @@ async def worker(scene: Stage, screen: Screen) -> AsyncIterator[asyncio.subproce
 
 
 @asynccontextmanager
-async def load(scene: Stage, stages: str) -> AsyncIterator[None]:
+async def load(players: Players, scene: Stage, stages: str) -> AsyncIterator[None]:
     """The load generator of the sample app."""
     command = (sys.executable, str(APP / "load.py"), scene.app_url, "--stages", stages)
     with (scene.folder / "load.log").open("ab") as log:
-        async with _process(*command, stdout=log.fileno(), stderr=log.fileno()):
+        async with players.play("the load generator", *command, stdout=log.fileno(), stderr=log.fileno()):
             yield
 
 
@@ -136,26 +173,6 @@ def peak_memory(pid: int) -> int | None:
     except OSError:
         return None
     return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:")), None)
-
-
-@asynccontextmanager
-async def _process(
-    *command: str, environment: Mapping[str, str] | None = None, stdout: int, stderr: int
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process that is asked to end at the end, and made to when it does not."""
-    process = await asyncio.create_subprocess_exec(
-        *command, env=environment, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=stderr
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), 12)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
 
 
 async def _lines(stream: asyncio.StreamReader, log: BinaryIO, show: Callable[[str], None]) -> None:

@@ -49,21 +49,21 @@ class Screen:
         self.act("A local Render", f"runs the sample app at {scene.app_url} on {small.plan}.")
         for tier in (small, large):
             env = ", ".join(f"{name}={value}" for name, value in list(tier.env.items())[1:3])
-            self._print(f"   {tier.name:<7} {tier.plan:<9} {monthly(tier.monthly):>7}   {env} …", style="dim")
+            self._aside(f"{tier.name:<7} {tier.plan:<9} {monthly(tier.monthly):>7}   {env} …")
         where = (
             "Slack" if scene.environment.get("SLACK_BOT_TOKEN") else "this terminal, since there is no SLACK_BOT_TOKEN"
         )
-        self._print(f"   The bot asks {scene.health} every second. Its messages go to {where}.", style="dim")
+        self._aside(f"The bot asks {scene.health} every second. Its messages go to {where}.")
 
     def act(self, title: str, text: str) -> None:
         """The next part of the story."""
         self._acts += 1
         self._console.print()
-        self._console.print(Text.assemble(self._clock(), (f"{self._acts}. {title}: ", "bold"), text))
+        self._say(Text.assemble((f"{self._acts}. {title}: ", "bold"), text))
 
     def note(self, text: str) -> None:
         """Small print."""
-        self._print(text, style="dim")
+        self._say(Text(text, style="dim"))
 
     @contextmanager
     def live(self) -> Iterator[None]:
@@ -92,18 +92,18 @@ class Screen:
         if "conditions" in fields:
             self._progress(fields)
         elif fields.get("level") in {"warning", "error"}:
-            self._print(f"   worker: {fields.get('message')}", style="yellow")
+            self._say(Text(f"worker: {fields.get('message')}", style="yellow"))
 
     def confirmed(self, tier: Tier, count: int) -> None:
         """The app itself says what it runs with."""
         text = f"The app itself confirms: {tier.plan}, and all {count} env values of {tier.name}."
-        self._console.print(Text.assemble(self._clock(), ("✔ ", "bold green"), text))
+        self._say(Text.assemble(("✔ ", "bold green"), text))
 
     def failed(self, reason: str) -> None:
         """Why the demo did not hold."""
         self._console.print()
         for line in self._problems[-15:]:
-            self._print(f"   worker: {line}", style="dim")
+            self._aside(f"worker: {line}")
         self._console.print(Text.assemble(("✘ The demo failed: ", "bold red"), reason))
 
     def summary(
@@ -122,7 +122,7 @@ class Screen:
             self._console.print(Text(f"   {change.origin.tier} → {change.target.tier}", style="bold"))
             self._console.print(table)
         if memory is not None:
-            self._print(f"   The worker's peak memory: {memory / 1024**2:.0f} MB.", style="dim")
+            self._aside(f"The worker's peak memory: {memory / 1024**2:.0f} MB.")
         self._console.print(Text.assemble(("✔ ", "bold green"), "The app's own health endpoint confirmed every step."))
 
     def _progress(self, fields: Mapping[str, Any]) -> None:
@@ -130,7 +130,7 @@ class Screen:
             self._live.update(self._bars(fields))
         elif fields["why"] != "change_open" and time.monotonic() - self._printed >= PLAIN_EVERY:
             self._printed = time.monotonic()
-            self._print(f"{fields['sentence']}", style="dim")
+            self._say(Text(str(fields["sentence"]), style="dim"))
 
     def _bars(self, fields: Mapping[str, Any]) -> Group:
         table = Table.grid(padding=(0, 2))
@@ -148,8 +148,20 @@ class Screen:
         title = Text.assemble(self._clock(), (f"on {fields['tier'] or '?'}: ", "bold"), fields["why"].replace("_", " "))
         return Group(Text(), title, table)
 
-    def _print(self, text: str, style: str = "") -> None:
-        self._console.print(Text.assemble(self._clock() if not text.startswith("   ") else "", (text, style)))
+    def _say(self, text: Text) -> None:
+        """One line of the story; what does not fit goes on below it, clear of the clock."""
+        self._row(self._clock(), text)
+
+    def _aside(self, text: str) -> None:
+        """Small print without a time."""
+        self._row(Text(INDENT), Text(text, style="dim"))
+
+    def _row(self, margin: Text, text: Text) -> None:
+        row = Table.grid()
+        row.add_column(no_wrap=True)
+        row.add_column()
+        row.add_row(margin, text)
+        self._console.print(row)
 
     def _clock(self) -> Text:
         return Text(f"{self._elapsed():4.0f}s ", style="cyan")
