@@ -98,7 +98,10 @@ class Ticker:
             open_change=next((change.id for change in recent if change.state.is_open), None),
             last_change_ended=max(ended, default=None),
             changes_today=tuple(
-                change.created_at for change in recent if not change.emergency and decision.at - change.created_at < DAY
+                change.created_at
+                for change in recent
+                # One that met an obstacle before its first write changed nothing: it is no change of that day.
+                if not change.emergency and change.before is not None and decision.at - change.created_at < DAY
             ),
         )
 

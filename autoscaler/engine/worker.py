@@ -118,7 +118,6 @@ class Worker:
         pending = set(self._in_flight)
         if pending:
             log.info("stopping: waiting for what is in flight (%d)", len(pending))
-        if pending:
             _, late = await asyncio.wait(pending, timeout=self._parts.drain)
             for task in late:
                 task.cancel()  # every step is journalled, so the next worker goes on from it
@@ -162,12 +161,10 @@ class Worker:
         if self._parts.dry_run:
             return
         store, now = self._parts.store, self._parts.clock.now()
-        if self._advanced_at is None or now < self._advanced_at:
-            due = await store.changes(
-                states=sorted(OPEN), limit=MOST_OPEN
-            )  # a clock that went back makes stored times void
-        else:
+        if self._advanced_at is not None and now >= self._advanced_at:
             due = await store.due_changes(now)
+        else:  # at the start, or the clock went back: stored times may be void
+            due = await store.changes(states=sorted(OPEN), limit=MOST_OPEN)
         self._advanced_at = now
         for change in due:
             self._start(f"change {change.id}", partial(self._advance, change.id))

@@ -86,13 +86,15 @@ def change_ended(change: Change) -> Message:
         raise ValueError(f"change {change.id} has not ended: it is {change.state}")
     running = _running(change)
     lines = (_sentence(change.outcome), _advice(change))
+    overtaken = change.state is State.SUPERSEDED  # what runs then is a person's affair, and not known here
+    runs = (("Running now", f"{_plan(running)} ({running.tier})"), ("Cost", _cost_now(change, running)))
     end = change.live_at or change.ended_at
     took = () if end is None else (("Took", format_duration(end - change.created_at)),)
     return Message(
         title=ending.title.format(service=change.service, plan=_plan(running), tier=running.tier),
         tone=ending.tone,
         lines=tuple(line for line in lines if line),
-        fields=(("Running now", f"{_plan(running)} ({running.tier})"), ("Cost", _cost_now(change, running)), *took),
+        fields=(*(() if overtaken else runs), *took),
         context=_context(change),
     )
 

@@ -175,3 +175,25 @@ async def test_after_a_failed_change_the_next_one_waits_for_the_cooldown(tmp_pat
         rig.load = BUSY
         await rig.run(minutes=15)
         assert len(await rig.changes()) == 1
+
+
+async def test_changes_that_never_began_use_up_nothing_of_the_day(tmp_path):
+    policy = POLICY.replace("20 per day", "2 per day")
+    async with running_rig(
+        tmp_path, policy=policy, world={"durations": Durations(build=10, update=10, drain=0)}
+    ) as rig:
+        first = (await rig.client.list_deploys(SERVICE))[0]
+        push(rig.sim.world, rig.service, rig.clock.now())
+        await rig.run(minutes=1)
+        await rig.client.rollback_deploy(SERVICE, first.id)
+        await rig.run(minutes=1)
+        rig.sim.calls.clear()
+        rig.load = BUSY
+        await rig.run(minutes=9)
+        failed = await rig.changes()
+        assert len(failed) > 2
+        assert {change.outcome.partition(":")[0] for change in failed} == {"build_not_live"}
+        assert rig.writes == []
+        await rig.client.create_deploy(SERVICE, deploy_mode="build_and_deploy")
+        await rig.run(minutes=6)
+        assert (await last(rig)).state is State.WATCHING

@@ -185,3 +185,12 @@ def test_an_alert_says_what_the_policy_wants_done(do, tone, wanted):
     assert message == Message(
         "holisticos-api: error-spike", tone, ("error_rate 7.2% > 5% for 1h", wanted), context="policy holisticos.yaml"
     )
+
+
+def test_a_change_that_a_person_overtook_claims_nothing_about_what_runs():
+    message = messages.change_ended(
+        change(state=State.SUPERSEDED, outcome="somebody set the plan to pro", ended_at=NOW)
+    )
+    assert "Running now" not in dict(message.fields)
+    assert "Cost" not in dict(message.fields)
+    assert message.lines[0] == "Somebody set the plan to pro."
