@@ -4,11 +4,13 @@ import asyncio
 from typing import Annotated
 
 import typer
+from rich.table import Table as RichTable
+from rich.text import Text
 
 from autoscaler.adapters.clock import SystemClock
 from autoscaler.bootstrap import opened_store
 from autoscaler.cli.options import JsonOption
-from autoscaler.cli.output import print_json, print_table
+from autoscaler.cli.output import out, print_json
 from autoscaler.core.change import Change
 from autoscaler.core.evaluate import Ask
 from autoscaler.core.guards import Verdict, Why
@@ -16,6 +18,7 @@ from autoscaler.errors import UsageError
 from autoscaler.ports import Store
 from autoscaler.report import tables
 from autoscaler.report.sentences import log_fields
+from autoscaler.report.tables import Table
 from autoscaler.settings import load_settings
 
 _NO_HOLD = frozenset({Why.GO, Why.CHANGE_OPEN})
@@ -46,7 +49,18 @@ async def _history(service: str | None, limit: int, *, as_json: bool) -> None:
                 {"changes": [await _change(store, one) for one in changes], "holds": [_hold(one) for one in holds]}
             )
             return
-    print_table(tables.history(changes, holds, SystemClock().now()), empty="Nothing has been changed or held yet.")
+    _print(tables.history(changes, holds, SystemClock().now()))
+
+
+def _print(table: Table) -> None:
+    """An entry is three lines and not a row: a reason of forty words would make a column of syllables."""
+    if not table.rows:
+        out.print("Nothing has been changed or held yet.", markup=False)
+    entries = RichTable.grid(padding=(0, 2))
+    for started, service, step, state, cost, took, who, reason in table.rows:
+        facts = f"{state}, {cost}, took {took}, by {who}"
+        entries.add_row(started, Text.assemble((f"{service}  {step}", "bold"), f"\n{facts}\n", (reason, "dim")))
+    out.print(entries)
 
 
 async def _service_id(store: Store, word: str) -> str:

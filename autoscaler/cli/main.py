@@ -2,12 +2,14 @@
 
 import sys
 import traceback
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from autoscaler.cli import check, demo, history, run, status, validate
-from autoscaler.cli.output import err
+from autoscaler.cli.output import err, out
 from autoscaler.errors import AutoscalerError, ExitCode
 from autoscaler.policyfile import PolicyError
 
@@ -28,6 +30,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        out.print(f"autoscaler {version('render-autoscaler')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("validate")(validate.validate)

@@ -87,3 +87,9 @@ async def test_every_command_has_a_help_that_teaches(command):
 async def test_an_unknown_command_or_option_is_a_usage_error():
     assert (await autoscaler("frobnicate")).code == 2
     assert (await autoscaler("check", "--nope")).code == 2
+
+
+async def test_the_version_can_be_named_in_a_report():
+    ended = await autoscaler("--version")
+    assert ended.code == 0
+    assert ended.out.startswith("autoscaler 0.")
