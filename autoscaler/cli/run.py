@@ -65,18 +65,24 @@ def run(
 
 
 async def _until_terminated(work: Coroutine[None, None, None]) -> None:
-    """From the first moment on SIGTERM is a good end: a step that it cuts off is journalled. The worker then drains instead."""
-    task, terminated = asyncio.create_task(work), asyncio.Event()
+    """From the first moment on SIGTERM is a good end: a step that it cuts off is journalled. The worker then drains instead.
 
-    def terminate() -> None:
-        terminated.set()
+    SIGINT is heard as well, also where a shell started this in the background and had it ignored.
+    """
+    task, signals = asyncio.create_task(work), list[signal.Signals]()
+
+    def end(number: signal.Signals) -> None:
+        signals.append(number)
         task.cancel()
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end, number)
     try:
         await task
     except asyncio.CancelledError:
-        if not terminated.is_set():  # Ctrl-C exits in its own way
+        if signal.SIGINT in signals:
+            raise KeyboardInterrupt from None
+        if not signals:
             raise
 
 
