@@ -1,144 +1,108 @@
-"""What the middleware adds to one request, beside a wrapper written by hand that only wraps, sends and times (the floor).
+"""What app_core adds to one request, beside a wrapper written by hand that only wraps, sends and times (the floor), and its peers.
 
-    .venv/bin/python benchmarks/middleware.py [--rounds 40] [--requests 20000]
+    .venv/bin/python benchmarks/middleware.py [--rounds 30] [--turn 25]
 
-All variants serve the same bare ASGI app in this process; rounds are interleaved, so that a busy machine slows all of them alike.
-Added cost = a variant's time per request less the bare app's of the same round; the table shows medians and the quartiles around them.
+All variants of a table serve the same app in this process, with no server around it. In each round every variant has one turn of so
+many milliseconds, in an order that is drawn anew, after a full garbage collection; collection stays on in the turn. Added cost = a
+variant's time per request less that of the app alone in the same round. Each peer is asked how many requests it measured: a peer
+that was switched off would be fast.
 """
 
 import argparse
 import asyncio
-import platform
+import gc
+import random
 import statistics
-import subprocess
-import sys
 import time
-from bisect import bisect_left
-from pathlib import Path
+from collections.abc import Sequence
+from itertools import cycle, islice
 
-from app_core import ScalingMiddleware
-from app_core.asgi import ASGIApp, Message, Receive, Scope, Send
-from app_core.windows import BIN_BOUNDS, empty_histogram
+from support import peers
+from support.peers import Variant
+from support.tables import median_and_quartiles, print_machine, print_table
+from support.traffic import bare, discard, headers_of_now, receive, scope
 
-BARE, FLOOR = "bare app", "floor: wrap, send, time"
-SCOPE: Scope = {"type": "http", "method": "GET", "path": "/api/analysis", "headers": []}
-START: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
-BODY: Message = {"type": "http.response.body", "body": b"ok"}
-
-
-async def bare(_scope: Scope, _receive: Receive, send: Send) -> None:
-    """The app: one response of two messages."""
-    await send(START)
-    await send(BODY)
+Added = dict[str, list[float]]  # microseconds, one for each round, by variant
+_WARM_UP = 2000
+_DISTINCT = 250  # requests before X-Request-Start repeats
 
 
-class Floor:
-    """The least that measures: wrap send, read the status, time the request, one histogram."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        self.concurrent = self.requests = self.errors = 0
-        self.seconds = 0.0
-        self.histogram = empty_histogram()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        self.concurrent += 1
-        status = 500
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, watched)
-        finally:
-            elapsed = time.perf_counter() - started
-            self.concurrent -= 1
-            self.requests += 1
-            self.seconds += elapsed
-            self.errors += status >= 500
-            self.histogram[bisect_left(BIN_BOUNDS, elapsed)] += 1
-
-
-async def receive() -> Message:
-    """Nothing that an app without a body would ask for."""
-    return {"type": "http.request"}
-
-
-async def discard(message: Message) -> None:
-    """A server that sends nowhere."""
-
-
-async def seconds_per_request(app: ASGIApp, requests: int) -> float:
-    """One round."""
+async def seconds_per_request(variant: Variant, requests: int, *, with_headers: bool) -> float:
+    """One turn. Each request has a scope of its own, as a server makes it; what that costs is in the app alone too."""
+    scopes = [scope(headers_of_now(number / 1e5) if with_headers else []) for number in range(_DISTINCT)]
+    app = variant.app
+    gc.collect()
     started = time.perf_counter()
-    for _ in range(requests):
-        await app(SCOPE, receive, discard)
+    for one in islice(cycle(scopes), requests):
+        await app(one.copy(), receive, discard)
     return (time.perf_counter() - started) / requests
 
 
-def imported_kilobytes(statement: str) -> int:
-    """Resident memory of a fresh Python after the statement."""
-    script = f"{statement}\nwith open('/proc/self/status') as lines: print(next(l.split()[1] for l in lines if l.startswith('VmRSS')))"
-    return int(subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout)  # noqa: S603 - our own interpreter, a constant script
+async def measure(
+    alone: Variant, variants: Sequence[Variant], rounds: int, turn: float, *, with_headers: bool
+) -> Added:
+    """Run so many rounds of turns of `turn` seconds; a turn more than asked warms up and says how many requests fill one."""
+    everything = [alone, *variants]
+    taken: dict[str, list[float]] = {variant.name: [] for variant in everything}
+    length: dict[str, int] = {}
+    for variant in everything:
+        await variant.app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, discard)
+        await seconds_per_request(variant, _WARM_UP, with_headers=with_headers)
+        one = await seconds_per_request(variant, _WARM_UP, with_headers=with_headers)
+        length[variant.name] = max(1, int(turn / one))
+    for number in range(rounds):
+        for variant in random.Random(number).sample(everything, len(everything)):
+            name = variant.name
+            taken[name].append(await seconds_per_request(variant, length[name], with_headers=with_headers))
+            if variant.counted:
+                sent = 2 * _WARM_UP + len(taken[name]) * length[name]
+                counted = await variant.counted()
+                assert counted == sent, f"{name} measured {counted} of {sent} requests"
+    bases = taken.pop(alone.name)
+    return {name: [1e6 * (one - base) for one, base in zip(ones, bases, strict=True)] for name, ones in taken.items()}
 
 
-def print_import_sizes() -> None:
-    """What the import adds to the resident memory of a FastAPI app."""
-    print("\nresident memory of a fresh Python after the import, median of 5")
-    for statement in ("import fastapi", "import fastapi, app_core"):
-        kilobytes = statistics.median(imported_kilobytes(statement) for _ in range(5))
-        print(f"{statement:28}{kilobytes / 1024:10.1f} MB")
+def print_added(title: str, added: Added, floor: float) -> None:
+    """Print what each variant adds, in microseconds and as a multiple of the floor."""
+    rows = [
+        [name, *median_and_quartiles(values, 2), f"{statistics.median(values) / floor:.2f}"]
+        for name, values in added.items()
+    ]
+    print_table(title, ["adds to a request", "median, µs", "quartiles", "times the floor"], rows)
 
 
-async def measure(variants: dict[str, ASGIApp], rounds: int, requests: int) -> dict[str, list[float]]:
-    """Seconds a request took in each round, by variant; one round more than asked warms up."""
-    times: dict[str, list[float]] = {name: [] for name in variants}
-    for number in range(rounds + 1):
-        for name, app in variants.items():
-            taken = await seconds_per_request(app, requests)
-            if number:
-                times[name].append(taken)
-    return times
+async def run(rounds: int, turn: float) -> None:
+    """Measure and print all tables."""
+    floor, judoscale = peers.floor(), peers.judoscale()
+    ours = peers.app_core_on_bare()
+    pure = [floor, *ours, judoscale, peers.opentelemetry()]
+    alone = Variant("alone", bare)
+    added = await measure(alone, pure, rounds, turn, with_headers=True)
+    unit = statistics.median(added[floor.name])
+    print_added("**Around a bare ASGI app**, requests with the twelve headers that Render's proxies send:", added, unit)
+    installed, peer = (statistics.median(added[name]) for name in ("app_core, as installed", judoscale.name))
+    print(
+        f"\napp_core as installed: {installed / unit:.2f} times the floor (aim: 2 at most), {installed / peer:.2f} of judoscale (aim: under 0.25)."
+    )
 
+    on_starlette = [peers.app_core_on_starlette(), peers.exporter(), peers.instrumentator(), peers.seed()]
+    added = await measure(Variant("alone", peers.starlette()), on_starlette, rounds, turn, with_headers=True)
+    print_added("**Around a Starlette app** of one route, which these peers need; the same requests:", added, unit)
 
-def print_table(times: dict[str, list[float]]) -> None:
-    """What each variant adds to the bare app, in microseconds and as a multiple of the floor."""
-    bare_times = times.pop(BARE)
-    added = {
-        name: [1e6 * (one - base) for one, base in zip(taken, bare_times, strict=True)] for name, taken in times.items()
-    }
-    floor = statistics.median(added[FLOOR])
-    print(f"{'added to a request':28}{'median us':>10}{'quartiles':>16}{'x floor':>9}")
-    for name, microseconds in added.items():
-        low, middle, high = statistics.quantiles(microseconds, n=4)
-        print(f"{name:28}{middle:10.2f}{f'{low:.2f} to {high:.2f}':>16}{middle / floor:9.2f}")
+    again = [peers.floor(), *peers.app_core_on_bare()[:2], peers.judoscale()]
+    added = await measure(alone, again, rounds, turn, with_headers=False)
+    unit = statistics.median(added[floor.name])
+    print_added("**Around the bare ASGI app**, requests without any header:", added, unit)
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="Cost that the middleware adds to a request.")
-    parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--requests", type=int, default=20_000)
+    parser = argparse.ArgumentParser(description="Cost that app_core and its peers add to a request, in-process.")
+    parser.add_argument("--rounds", type=int, default=30, help="rounds of each table, 2 or more (30)")
+    parser.add_argument("--turn", type=float, default=25, help="milliseconds that a variant runs in each round (25)")
     arguments = parser.parse_args()
-    variants: dict[str, ASGIApp] = {
-        BARE: bare,
-        FLOOR: Floor(bare),
-        "app_core, headers off": ScalingMiddleware(bare, headers=False),
-        "app_core, headers on": ScalingMiddleware(bare),
-    }
-    rounds = f"{arguments.rounds} interleaved rounds of {arguments.requests} requests"
-    print(f"Python {platform.python_version()}, {platform.machine()}, {rounds}")
-    print_table(asyncio.run(measure(variants, arguments.rounds, arguments.requests)))
-    if Path("/proc/self/status").exists():
-        print_import_sizes()
+    print_machine(f"{arguments.rounds} interleaved rounds, a turn of {arguments.turn:g} ms for each")
+    asyncio.run(run(arguments.rounds, arguments.turn / 1000))
 
 
 if __name__ == "__main__":
