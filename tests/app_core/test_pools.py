@@ -1,6 +1,7 @@
 """A database's connection pool in the report: real SQLAlchemy over SQLite files and Postgres."""
 
 import importlib.util
+import json
 import subprocess
 import sys
 
@@ -9,8 +10,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import AssertionPool, NullPool, SingletonThreadPool, StaticPool
 
-from app_core import Gauges
+from app_core import ScalingMiddleware
 from app_core.pools import sqlalchemy_pool
+from tests.support.asgi import Puppet, fetch
 from tests.support.postgres import NoPostgresError, postgres_server
 
 
@@ -46,11 +48,12 @@ def test_connections_in_use_are_those_checked_out_of_all_that_there_can_be(engin
     assert read() == (0, 3)
 
 
-def test_it_is_a_gauge(engine):
-    gauges = Gauges()
-    gauges.pool("database", sqlalchemy_pool(engine))
+async def test_the_report_tells_it(engine):
+    measured = ScalingMiddleware(Puppet())
+    measured.instruments.gauges.pool("database", sqlalchemy_pool(engine))
     with engine.connect():
-        assert gauges.read_pools() == {"database": {"in_use": 1, "size": 3}}
+        report = json.loads((await fetch(measured, "/api/health/scaling")).body)
+    assert report["pools"]["database"] == {"in_use": 1, "size": 3}
 
 
 def test_a_connection_that_broke_is_not_in_use_and_its_place_is_not_lost(engine):
