@@ -1,6 +1,6 @@
 """What app_core takes of an instance: resident memory, also after many requests, and the time of one poll of its health endpoint.
 
-    .venv/bin/python benchmarks/footprint.py [--starts 7] [--requests 10000000] [--polls 300]
+    .venv/bin/python benchmarks/footprint.py [--starts 5] [--requests 10000000] [--polls 300]
 
 Imports: each line is a fresh Python that builds a FastAPI app; its resident memory less that of the app alone, started beside it.
 Many requests: as many as 20 s allow, or as told, through the middleware in this process: 74 clients at once, of which eight run, 64
@@ -178,7 +178,7 @@ async def poll_times(polls: int) -> tuple[int, dict[str, list[float]]]:
 
     await traffic(_BEFORE_POLLS)
     report = await body_of(middleware, HEALTH)
-    apps = {"app_core": middleware, "at once again": middleware}
+    apps: dict[str, App] = {"app_core": middleware, "at once again": middleware}
     apps |= {"the same, only encoded": encoding(json.loads(report)), "floor: the same bytes": constant(report)}
     taken: dict[str, list[float]] = {name: [] for name in apps}
     poll = scope_of(headers_of_now(), HEALTH)
@@ -204,7 +204,7 @@ def print_polls(size: int, taken: dict[str, list[float]]) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Memory that app_core takes, and the time of a poll of its endpoint.")
-    parser.add_argument("--starts", type=int, default=7, help="fresh Pythons for each import, 2 or more (7)")
+    parser.add_argument("--starts", type=int, default=5, help="fresh Pythons for each import, 2 or more (5)")
     parser.add_argument("--requests", type=int, help=f"requests through the middleware (as many as {_SECONDS} s allow)")
     parser.add_argument("--polls", type=int, default=300, help="polls of the health endpoint, 2 or more (300)")
     arguments = parser.parse_args()

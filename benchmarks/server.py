@@ -1,6 +1,6 @@
 """Requests per second of a whole server, bare and with app_core or a peer of it.
 
-    .venv/bin/python benchmarks/server.py [--framework fastapi] [--rounds 12] [--slices 15] [--connections 30]
+    .venv/bin/python benchmarks/server.py [--framework fastapi] [--rounds 10] [--slices 15] [--connections 30]
 
 Each app runs under a uvicorn of its own as it is deployed (one worker, uvloop, httptools, no access log) on loopback; all of them are
 up, one at a time is under the load of wrk (one thread). On a shared machine two equal servers that are loaded for a second each differ
@@ -170,7 +170,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Requests per second of a whole server, with and without app_core.")
     parser.add_argument("--framework", choices=["fastapi", "starlette"], default="fastapi")
-    parser.add_argument("--rounds", type=int, default=12, help="rounds, 2 or more (12)")
+    parser.add_argument("--rounds", type=int, default=10, help="rounds, 2 or more (10)")
     parser.add_argument("--slices", type=int, default=15, help="slices of 50 ms for each app in each, 2 or more (15)")
     parser.add_argument("--connections", type=int, default=30, help="connections that wrk keeps open (30)")
     arguments = parser.parse_args()

@@ -42,7 +42,7 @@ def headers_of_now(later: float = 0.0) -> list[tuple[bytes, bytes]]:
     return [*_HEADERS, (b"x-request-start", str(started).encode())]
 
 
-def scope(headers: list[tuple[bytes, bytes]], path: str = PATH) -> Scope:
+def scope(headers: list[tuple[bytes, bytes]], path: str = PATH) -> dict[str, Any]:
     """What uvicorn makes of a GET with these headers."""
     return {
         "type": "http",
