@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app_core import ScalingMiddleware
 from app_core.gate import Gate
-from tests.support.asgi import Call, Clock, Puppet, cgroup_v2, fetch, settle
+from tests.support.asgi import WINDOW, Call, Clock, Puppet, cgroup_v2, fetch, settle
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ async def test_the_response_time_includes_the_time_in_the_queue(measured, puppet
     puppet.answers[1].set()
     puppet.answers[2].set()
     await asyncio.gather(*(call.task for call in calls))
-    assert measured.instruments.tracker.statistics("1m").max == 5
+    assert measured.instruments.tracker.view().statistics(WINDOW["1m"]).max == 5
 
 
 async def test_a_full_queue_answers_503_with_retry_after_and_that_is_shed_and_an_error(measured, puppet):

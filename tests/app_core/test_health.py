@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -10,99 +11,9 @@ from app_core import ScalingMiddleware
 from tests.support.asgi import Clock, cgroup_v2, fetch, reply
 
 HEALTH = "/api/health/scaling"
+ROOT = Path(__file__).parents[2]
 
-NUMBER = {"type": "number"}
-WHOLE = {"type": "integer", "minimum": 0}
-MAYBE = {"type": ["number", "null"]}
-TEXT = {"type": "string"}
-MAYBE_TEXT = {"type": ["string", "null"]}
-
-
-def exactly(**properties):
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def over_windows(schema):
-    return exactly(**dict.fromkeys(("10s", "1m", "5m", "15m"), schema))
-
-
-SCALING = exactly(
-    should_scale={"type": "boolean"},
-    triggers={"type": "array", "items": TEXT},
-    reason=TEXT,
-    metrics=exactly(
-        avg_response_time=MAYBE,
-        peak_concurrent=WHOLE,
-        avg_memory_mb=MAYBE,
-        error_rate_percent=MAYBE,
-        total_requests=WHOLE,
-    ),
-)
-SCALING["required"].remove("reason")
-SETTINGS = (
-    "REQUEST_CACHE_TTL",
-    "MAX_CONCURRENT",
-    "DB_POOL_SIZE",
-    "DB_POOL_OVERFLOW",
-    "MAX_CACHE_ENTRIES",
-    "CLEANUP_INTERVAL",
-    "RESPONSE_TIME_WARNING",
-    "MEMORY_WARNING_MB",
-)
-CONTRACT = exactly(
-    schema_version={"const": 1},
-    timestamp=TEXT,
-    scaling=SCALING,
-    current_metrics=exactly(
-        concurrent_requests=WHOLE,
-        avg_response_time=MAYBE,
-        memory_usage_mb=NUMBER,
-        request_count=WHOLE,
-        error_count=WHOLE,
-    ),
-    service_stats=exactly(
-        active_requests=WHOLE,
-        in_progress=WHOLE,
-        cached_results=WHOLE,
-        memory_profile=exactly(profile=TEXT, max_concurrent=WHOLE, db_pool_size=WHOLE, cache_entries=WHOLE),
-    ),
-    recommendations=exactly(current_instance=TEXT, suggested_action={"enum": ["scale_up", "monitor"]}),
-    instance=exactly(
-        id=TEXT,
-        started_at=TEXT,
-        service=MAYBE_TEXT,
-        plan_guess=MAYBE_TEXT,
-        commit=MAYBE_TEXT,
-        profile=TEXT,
-        settings=exactly(**dict.fromkeys(SETTINGS, NUMBER)),
-    ),
-    counters=exactly(
-        requests_total=WHOLE,
-        errors_total=WHOLE,
-        shed_requests_total=WHOLE,
-        response_seconds_total=NUMBER,
-        cpu_seconds_total=MAYBE,
-    ),
-    concurrency=exactly(running=WHOLE, queued=WHOLE, peak=over_windows(WHOLE)),
-    windows=over_windows(
-        exactly(seconds=WHOLE, requests=WHOLE, errors=WHOLE, mean=MAYBE, p50=MAYBE, p95=MAYBE, p99=MAYBE, max=MAYBE)
-    ),
-    resources=exactly(
-        memory_used_bytes=WHOLE,
-        memory_limit_bytes={"type": ["integer", "null"]},
-        cpu_limit_cores=MAYBE,
-        loop_lag_seconds=MAYBE,
-    ),
-    pools={"type": "object", "additionalProperties": exactly(in_use=WHOLE, size=WHOLE)},
-    cache={"type": "object"},
-    business={"type": "object", "additionalProperties": NUMBER},
-    signals={"type": "object", "additionalProperties": WHOLE},
-)
+CONTRACT = json.loads((ROOT / "docs" / "health.schema.json").read_text())
 
 
 async def app(scope, receive, send):

@@ -36,7 +36,7 @@ class Measured:
     def result(self):
         """Calls, failures and seconds by name."""
         names = self._ledger.names_of(Kind.DEPENDENCY)
-        return {name: tuple(self._ledger.total(place + value) for value in range(3)) for name, place in names.items()}
+        return {name: tuple(self._ledger.totals(place, place + 3)) for name, place in names.items()}
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ def tracker(clock):
 
 
 def advise(tracker, limits=SMALL, **environ):
-    return recommend(tracker, ScalingConfig.from_environment(limits.memory_bytes, environ), limits)
+    config = ScalingConfig.from_environment(limits.memory_bytes, environ)
+    return recommend(tracker.view(), config, limits, tracker.clock() - tracker.started)
 
 
 def test_a_process_younger_than_the_window_has_too_little_to_say(tracker, clock):

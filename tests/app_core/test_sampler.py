@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from app_core.instruments import Instruments
-from tests.support.asgi import Clock, cgroup_v2
+from tests.support.asgi import WINDOW, Clock, cgroup_v2
 
 MIB = 1 << 20
 
@@ -89,14 +89,15 @@ def test_memory_is_averaged_over_time_and_not_over_polls(instruments, loop, cloc
     (root / "memory.current").write_text(str(300 * MIB))
     clock.advance(5)
     looks(loop, 19)
-    assert instruments.tracker.mean_memory("15m") == 100 * MIB
+    assert instruments.tracker.view().mean_memory(WINDOW["15m"]) == 100 * MIB
     loop.run()
-    assert instruments.tracker.mean_memory("15m") == 200 * MIB
+    assert instruments.tracker.view().mean_memory(WINDOW["15m"]) == 200 * MIB
     clock.advance(1000)
-    assert instruments.tracker.mean_memory("15m") is None
+    assert instruments.tracker.view().mean_memory(WINDOW["15m"]) is None
 
 
-def test_memory_above_its_threshold_is_logged_once_until_it_fell(instruments, loop, root, caplog):
+def test_memory_above_its_threshold_is_logged_once_until_it_fell(root, loop, caplog):
+    instruments = Instruments(cgroup_root=root, clock=loop.time)
     caplog.set_level(logging.WARNING, "app_core")
     (root / "memory.current").write_text(str(351 * MIB))
     instruments.sampler.start(loop)

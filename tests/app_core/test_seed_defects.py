@@ -7,11 +7,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
-from app_core import ScalingConfig, ScalingMiddleware, instrument
+from app_core import ScalingMiddleware, instrument
 from app_core.instance import describe, guess_plan
 from app_core.recommendation import recommend
 from app_core.resources import Limits, Resources
-from tests.support.asgi import Call, Clock, Puppet, cgroup_v2, fetch, http_scope, settle
+from tests.support.asgi import WINDOW, Call, Clock, Puppet, cgroup_v2, fetch, http_scope, settle
 
 HEALTH = "/api/health/scaling"
 
@@ -40,7 +40,8 @@ def measured(puppet, clock, tmp_path):
 
 def advice(measured):
     instruments = measured.instruments
-    return recommend(instruments.tracker, instruments.config, instruments.resources.limits)
+    uptime = instruments.tracker.clock() - instruments.started
+    return recommend(instruments.view(), instruments.config, instruments.resources.limits, uptime)
 
 
 def test_1_one_slow_request_recommends_nothing(measured, clock):
@@ -81,7 +82,7 @@ def test_4_memory_is_that_of_the_instance_not_of_the_host(tmp_path):
     root = cgroup_v2(tmp_path, memory_current="104857600", memory_stat="anon 1\ninactive_file 4857600\n")
     resources = Resources(root)
     assert resources.limits.memory_bytes == 512 * 2**20
-    assert resources.usage().memory_bytes == 100_000_000
+    assert resources.memory_bytes() == 100_000_000
 
 
 def test_5_the_profile_follows_the_limit_of_the_instance(tmp_path):
@@ -94,7 +95,7 @@ def test_5_the_profile_follows_the_limit_of_the_instance(tmp_path):
 async def test_6_the_health_poll_is_no_concurrency(measured):
     answer = await fetch(measured, HEALTH)
     assert json.loads(answer.body)["current_metrics"]["concurrent_requests"] == 0
-    assert measured.instruments.tracker.peak("1m") == 0
+    assert measured.instruments.tracker.view().peak(WINDOW["1m"]) == 0
 
 
 async def test_7_health_polls_do_not_dilute_the_response_time(measured, puppet, clock):
@@ -130,11 +131,11 @@ async def test_9_the_peak_is_over_a_window_and_goes_down_again(measured, clock):
     started = [tracker.begin() for _ in range(12)]
     for one in started:
         tracker.end(one, error=False)
-    assert [tracker.peak(name) for name in ("10s", "1m", "5m", "15m")] == [12, 12, 12, 12]
+    assert [tracker.view().peak(WINDOW[name]) for name in ("10s", "1m", "5m", "15m")] == [12, 12, 12, 12]
     clock.advance(66)
-    assert [tracker.peak(name) for name in ("10s", "1m", "5m", "15m")] == [0, 0, 12, 12]
+    assert [tracker.view().peak(WINDOW[name]) for name in ("10s", "1m", "5m", "15m")] == [0, 0, 12, 12]
     clock.advance(15 * 60)
-    assert tracker.peak("15m") == 0
+    assert tracker.view().peak(WINDOW["15m"]) == 0
 
 
 async def test_10_a_5xx_response_is_an_error_and_so_is_an_exception(clock, tmp_path):
@@ -150,12 +151,12 @@ async def test_10_a_5xx_response_is_an_error_and_so_is_an_exception(clock, tmp_p
         raise RuntimeError("on purpose")
 
     assert (await fetch(app, "/broken")).status == 503
-    assert instruments.tracker.errors == 1
+    assert instruments.tracker.view().errors == 1
     with pytest.raises(RuntimeError, match="on purpose"):
         await fetch(app, "/raises")
-    assert (instruments.tracker.requests, instruments.tracker.errors) == (2, 2)
+    assert (instruments.tracker.view().requests, instruments.tracker.view().errors) == (2, 2)
     assert (await fetch(app, "/missing")).status == 404
-    assert instruments.tracker.errors == 2  # a wrong address is no failure of the service
+    assert instruments.tracker.view().errors == 2  # a wrong address is no failure of the service
 
 
 async def test_11_a_stream_counts_until_its_last_byte(clock, tmp_path):
@@ -181,7 +182,7 @@ async def test_11_a_stream_counts_until_its_last_byte(clock, tmp_path):
     await call.task
     assert call.body == b"firstlast"
     assert instruments.tracker.concurrent == 0
-    assert instruments.tracker.statistics("1m").max == 30
+    assert instruments.tracker.view().statistics(WINDOW["1m"]).max == 30
 
 
 async def test_12_a_client_that_disconnects_leaks_no_concurrency(measured, clock):
@@ -193,7 +194,7 @@ async def test_12_a_client_that_disconnects_leaks_no_concurrency(measured, clock
         await cancelled.task
     assert measured.instruments.tracker.concurrent == 0
     assert measured.instruments.gate.running == 0
-    assert measured.instruments.tracker.errors == 0  # the client left; nothing failed here
+    assert measured.instruments.tracker.view().errors == 0  # the client left; nothing failed here
 
 
 async def test_13_the_concurrency_header_includes_its_own_request(measured, puppet):
@@ -221,17 +222,3 @@ def test_14_the_instance_is_known_by_its_limits(cores, megabytes, plan, words):
     limits = Limits(megabytes << 20, cores)
     assert guess_plan(limits) == plan
     assert describe(limits) == words
-
-
-def test_the_settings_of_the_seed_are_all_read():
-    config = ScalingConfig.from_environment(512 << 20, {})
-    assert config.settings() == {
-        "REQUEST_CACHE_TTL": 600,
-        "MAX_CONCURRENT": 8,
-        "DB_POOL_SIZE": 3,
-        "DB_POOL_OVERFLOW": 2,
-        "MAX_CACHE_ENTRIES": 100,
-        "CLEANUP_INTERVAL": 300,
-        "RESPONSE_TIME_WARNING": 5.0,
-        "MEMORY_WARNING_MB": 350,
-    }

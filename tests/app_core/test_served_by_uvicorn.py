@@ -159,4 +159,4 @@ def test_a_websocket_passes(root):
     instruments = instrument(app, cgroup_root=root)
     with served(app) as url, httpx.Client(base_url=url) as client:
         assert client.get("/ws").status_code == 404  # no websocket library is needed to see that routing is untouched
-    assert instruments.tracker.requests == 1
+    assert instruments.tracker.view().requests == 1

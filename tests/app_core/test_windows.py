@@ -1,12 +1,14 @@
 import math
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app_core.tracker import WINDOWS, Tracker
-from app_core.windows import BIN_BOUNDS, BIN_GROWTH, quantile
-from tests.support.asgi import Clock
+from app_core.histogram import BIN_BOUNDS, BIN_GROWTH, quantile
+from app_core.ledger import WINDOWS
+from app_core.tracker import Tracker
+from tests.support.asgi import WINDOW, Clock
 
 QUARTERS = st.integers(0, 80).map(lambda quarters: quarters / 4)
 # Each step waits (seconds), then a request that took so long (seconds) finishes, well or not. Quarters fall on the bounds of slices.
@@ -28,20 +30,19 @@ def nearest_rank(values, share):
 @given(steps=STEPS, idle=st.integers(0, 4000).map(lambda quarters: quarters / 4))
 def test_every_window_equals_a_plain_recomputation(steps, idle):
     clock = Clock()
-    start = clock.now
     tracker = Tracker(clock)
     finished = []
     for wait, took, error in steps:
         clock.advance(wait)
         tracker.begin()
         tracker.end(clock.now - took, error)
-        finished.append((clock.now - start, took, error))
+        finished.append((clock.now, took, error))
     clock.advance(idle)
 
-    for name, slice_seconds, slices in WINDOWS:
-        oldest = (clock.now - start) // slice_seconds - slices
-        inside = [(took, error) for at, took, error in finished if at // slice_seconds >= oldest]
-        seen = tracker.statistics(name)
+    for window in WINDOWS:
+        oldest = clock.now // window.slice_seconds - window.slices
+        inside = [(took, error) for at, took, error in finished if at // window.slice_seconds >= oldest]
+        seen = tracker.view().statistics(window)
         times = [took for took, _ in inside]
         assert seen.requests == len(inside)
         assert seen.errors == sum(error for _, error in inside)
@@ -69,7 +70,7 @@ def test_the_peak_of_every_window_equals_a_plain_recomputation(steps, idle):
     start = clock.now
     tracker = Tracker(clock)
     level = 0
-    levels = [(0.0, 0)]  # since when, how many
+    levels = [(start, 0)]  # since when, how many
     for wait, step in steps:
         clock.advance(wait)
         if step < 0 and not level:
@@ -79,18 +80,17 @@ def test_the_peak_of_every_window_equals_a_plain_recomputation(steps, idle):
         else:
             tracker.end(clock.now, error=False)
         level += step
-        levels.append((clock.now - start, level))
+        levels.append((clock.now, level))
     clock.advance(idle)
-    now = clock.now - start
 
-    for name, slice_seconds, slices in WINDOWS:
-        opened = max(0.0, (now // slice_seconds - slices) * slice_seconds)
+    for window in WINDOWS:
+        opened = max(float(start), window.oldest(int(clock.now)) * window.slice_seconds)
         # Closed at the window's opening: what runs when a slice begins ran in it, had it changed at that very instant or not.
         carried = [count for at, count in levels if at < opened][-1:] or [0]
         changes_at_opening = [count for at, count in levels if at == opened]
         inside = [count for at, count in levels if at > opened]
         expected = max(carried + changes_at_opening + inside)
-        assert tracker.peak(name) == expected
+        assert tracker.view().peak(window) == expected
 
 
 def test_a_window_forgets_what_is_older_than_its_length_and_one_slice():
@@ -99,45 +99,48 @@ def test_a_window_forgets_what_is_older_than_its_length_and_one_slice():
     tracker.end(tracker.begin(), error=False)
 
     clock.advance(10)
-    assert tracker.statistics("10s").requests == 1
+    assert tracker.view().statistics(WINDOW["10s"]).requests == 1
     clock.advance(1)
-    assert tracker.statistics("10s").requests == 0
-    assert tracker.statistics("1m").requests == 1
+    assert tracker.view().statistics(WINDOW["10s"]).requests == 0
+    assert tracker.view().statistics(WINDOW["1m"]).requests == 1
 
 
 def test_nothing_grows_with_the_number_of_requests_or_with_time():
     clock = Clock()
     tracker = Tracker(clock)
 
-    def kept():
-        return sum(
-            len(window._starts) + len(window._longest) + len(window.peaks) for window in tracker.windows.values()
-        )
+    def requests(number):
+        for _ in range(number):
+            clock.advance(7.3)
+            tracker.end(tracker.begin(), error=False)
 
-    for _ in range(1000):
-        clock.advance(7.3)
-        tracker.end(tracker.begin(), error=False)
-    full = kept()
-    for _ in range(1000):
-        clock.advance(7.3)
-        tracker.end(tracker.begin(), error=False)
-    assert kept() == full == 3 * sum(slices + 1 for _, _, slices in WINDOWS)
+    requests(1000)
+    tracemalloc.start()
+    try:
+        requests(100)
+        before = tracemalloc.take_snapshot()
+        requests(5000)
+        growth = tracemalloc.take_snapshot().compare_to(before, "filename")
+    finally:
+        tracemalloc.stop()
+    assert sum(each.size_diff for each in growth if "app_core" in each.traceback[0].filename) < 1000
 
 
 def test_a_quantile_is_spread_evenly_inside_its_bin():
     in_the_first, in_the_second = 10, 4
-    cumulative = [in_the_first, *[in_the_first + in_the_second] * len(BIN_BOUNDS)]
-    low, high = BIN_BOUNDS[:2]
-    assert quantile(cumulative, 11 / 14, longest=1.0) == pytest.approx(low + (high - low) / 4)
-    assert quantile(cumulative, 13 / 14, longest=1.0) == pytest.approx(low + (high - low) * 3 / 4)
-    assert quantile(cumulative, 1 / 14, longest=1.0) == pytest.approx(low / 10)
+    counted = [in_the_first, in_the_first + in_the_second]
+    for first in (0, 5):
+        low, high = BIN_BOUNDS[first : first + 2]
+        assert quantile(11 / 14, counted, first, longest=1.0) == pytest.approx(low + (high - low) / 4)
+        assert quantile(13 / 14, counted, first, longest=1.0) == pytest.approx(low + (high - low) * 3 / 4)
+    assert quantile(1 / 14, counted, 0, longest=1.0) == pytest.approx(BIN_BOUNDS[0] / 10)
 
 
 def test_a_quantile_is_never_above_the_longest_response():
     clock = Clock()
     tracker = Tracker(clock)
     tracker.end(tracker.begin() - 1.25, error=False)
-    seen = tracker.statistics("1m")
+    seen = tracker.view().statistics(WINDOW["1m"])
     assert (seen.p50, seen.p99, seen.max) == (1.25, 1.25, 1.25)
 
 
@@ -147,4 +150,4 @@ def test_requests_that_hang_are_in_every_slice_that_they_hung_through():
     for _ in range(3):
         tracker.begin()
     clock.advance(65)
-    assert tracker.peaks("1m") == [3] * 13
+    assert tracker.view().peaks(WINDOW["1m"]) == [3] * 13

@@ -5,13 +5,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from app_core.asgi import ASGIApp, Message, Receive, Scope, Send
+from app_core.ledger import WINDOWS
+
+WINDOW = {window.name: window for window in WINDOWS}
 
 
 class Clock:
     """A monotonic clock that moves when told."""
 
     def __init__(self) -> None:
-        self.now = 1000.0
+        self.now = 1200.0
 
     def __call__(self) -> float:
         return self.now

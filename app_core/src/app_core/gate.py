@@ -17,10 +17,17 @@ class Gate:
     __slots__ = ("_max_waiting", "_turns", "limit", "running")
 
     def __init__(self, limit: int, max_waiting: int) -> None:
-        self.limit = limit or sys.maxsize
         self.running = 0
-        self._max_waiting = max_waiting
         self._turns: deque[asyncio.Future[None]] = deque()
+        self.resize(limit, max_waiting)
+
+    def resize(self, limit: int, max_waiting: int) -> None:
+        """Change both bounds; who runs or waits already goes on."""
+        self.limit = limit or sys.maxsize
+        self._max_waiting = max_waiting
+        while self._turns and self.running < self.limit:
+            self.running += 1
+            self.leave()
 
     @property
     def waiting(self) -> int:
@@ -48,7 +55,7 @@ class Gate:
 
     def leave(self) -> None:
         """Give the place to whoever waited longest, else free it."""
-        while self._turns:
+        while self._turns and self.running <= self.limit:
             turn = self._turns.popleft()
             if not turn.done():
                 turn.set_result(None)

@@ -3,6 +3,7 @@
 import os
 import socket
 from datetime import UTC, datetime
+from functools import cache
 from typing import NamedTuple
 
 from app_core.resources import Limits
@@ -48,6 +49,7 @@ class Identity(NamedTuple):
         )
 
 
+@cache
 def guess_plan(limits: Limits) -> str | None:
     """The one plan that has these limits; None when none has, or when a limit that is missing leaves several."""
     known = [(limits.cpu_cores, 0), (None if limits.memory_bytes is None else limits.memory_bytes / _MIB, 1)]
@@ -61,6 +63,7 @@ def guess_plan(limits: Limits) -> str | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
+@cache
 def describe(limits: Limits) -> str:
     """The limits as the seed writes them: `0.5 CPU + 512MB`."""
     cpu = "unlimited CPU" if limits.cpu_cores is None else f"{limits.cpu_cores:g} CPU"

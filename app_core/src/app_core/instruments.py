@@ -1,21 +1,37 @@
 """Everything that one instance measures with, put together from the options of `instrument`."""
 
+import asyncio
+import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
+from app_core import ledger
+from app_core.deadlines import Deadlines
+from app_core.executor import size_default_executor
+from app_core.family import common_folder
 from app_core.gate import Gate
 from app_core.gauges import Gauges
 from app_core.instance import Identity
+from app_core.ledger import WINDOWS
 from app_core.profiles import ScalingConfig
-from app_core.resources import Resources
+from app_core.queue_time import HEADER, waited
+from app_core.report import Report
+from app_core.resources import Resources, resident_bytes
 from app_core.sampler import Sampler
 from app_core.tracker import Tracker
+from app_core.view import Member, View
+
+if TYPE_CHECKING:
+    from app_core.siblings import Siblings
 
 HEALTH_PATHS = ("/health", "/healthz", "/api/health")
 _QUEUE_PER_PLACE = 8
+
+logger = logging.getLogger("app_core")
 
 
 class Options(TypedDict, total=False):
@@ -27,6 +43,7 @@ class Options(TypedDict, total=False):
     headers: bool
     max_queued: int | None
     cgroup_root: Path | None
+    shared_folder: Path | None
     config: ScalingConfig | None
     clock: Callable[[], float]
 
@@ -41,8 +58,11 @@ class Instruments:
         headers: whether responses carry `X-Response-Time` and `X-Concurrent-Requests`.
         max_queued: requests that may wait while MAX_CONCURRENT others run; eight times MAX_CONCURRENT when None.
         cgroup_root: where the control groups are mounted; the environment variable `CGROUP_ROOT` when None, else /sys/fs/cgroup.
+        shared_folder: where the worker processes of one instance make the folder in which they add up what they count; the
+            environment variable `SCALING_SHARED_FOLDER` when None, else the folder for temporary files, and only under a
+            server that is known to start workers.
         config: the settings in force; from the environment when None.
-        clock: seconds that never run backwards.
+        clock: seconds that never run backwards, the same for all processes of the machine.
 
     Raises:
         SettingError: an environment variable holds a value that cannot be used.
@@ -57,6 +77,7 @@ class Instruments:
         headers: bool = True,
         max_queued: int | None = None,
         cgroup_root: Path | None = None,
+        shared_folder: Path | None = None,
         config: ScalingConfig | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -67,8 +88,137 @@ class Instruments:
         self.identity = Identity.of_this_process()
         self.resources = Resources(cgroup_root)
         self.config = config or ScalingConfig.from_environment(self.resources.limits.memory_bytes)
-        self.tracker = Tracker(clock)
-        waiting = _QUEUE_PER_PLACE * self.config.max_concurrent if max_queued is None else max_queued
-        self.gate = Gate(self.config.max_concurrent, waiting)
-        self.gauges = Gauges()
-        self.sampler = Sampler(self.tracker, self.resources, self.config)
+        self.tracker = Tracker(clock, self.each_second)
+        self.gauges = Gauges(self.tracker)
+        self.sampler = Sampler(self)
+        self.report = Report(self)
+        self._max_queued = _QUEUE_PER_PLACE * self.config.max_concurrent if max_queued is None else max_queued
+        self.gate = Gate(self.config.max_concurrent, self._max_queued)
+        timeout = self.config.request_timeout
+        self.deadlines = Deadlines(timeout) if timeout else None
+        self.enter_request: Callable[..., object] | None = None  # tells `dependency` whose request it is
+        self._shared_folder = shared_folder or _path_from_environment("SCALING_SHARED_FOLDER")
+        self._siblings: Siblings | None = None
+        self._process = 0  # the one that has begun to serve
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sizing: asyncio.Task[None] | None = None  # held, or it could be lost half-way
+        self._memory: int | None = None
+        self._memory_read = -1.0  # when
+        self._cpu_before = time.process_time()
+        self.started = self.tracker.started  # of the instance, on the clock
+
+    def each_second(self) -> None:
+        """What has to be looked after while the app serves, called by its requests and by the health endpoint."""
+        if (
+            self._process != os.getpid()
+        ):  # at first, and in the worker of a server that forks after it has loaded the app
+            self._process = os.getpid()
+            self._join_siblings()
+        dependencies = sys.modules.get("app_core.dependencies")
+        if dependencies is not None:
+            self.enter_request = dependencies.current.set
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # a server without asyncio: there is no loop to look at
+            return
+        if loop is not self._loop:
+            self._loop = loop
+            self._sizing = loop.create_task(self.prepare(loop))
+        self.sampler.start(loop)
+
+    async def prepare(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let ASYNC_WORKER_THREADS hold for a loop that runs."""
+        self._loop = loop
+        await size_default_executor(loop, self.config.async_worker_threads)
+
+    def view(self) -> View:
+        """What all processes of the instance have counted up to now."""
+        second = int(self.tracker.now())
+        self.tracker.cells[ledger.QUEUED] = self.gate.waiting
+        self.tracker.ledger.put(ledger.CPU_SECONDS, time.process_time() - self._cpu_before)
+        members = self._siblings.members() if self._siblings else [Member(self.tracker.ledger, alive=True)]
+        return View(members, second)
+
+    def write_down(self) -> None:
+        """Put what is not counted by requests where the sibling processes read it."""
+        if not self.resources.tells_memory:
+            self.tracker.cells[ledger.RESIDENT] = resident_bytes() or 0
+        self.gauges.write_down()
+
+    def memory_bytes(self, view: View) -> int | None:
+        """What the instance uses, at most a second old: as its control group tells, else what its processes use together."""
+        if not self.resources.tells_memory:
+            return int(view.resident_bytes) or None
+        now = self.tracker.clock()
+        if now - self._memory_read >= 1:
+            self._memory_read, self._memory = now, self.resources.memory_bytes()
+        return self._memory
+
+    def cpu_seconds(self, view: View) -> float:
+        """What the instance used since it started: as its control group tells, else what its processes used together."""
+        told = self.resources.cpu_seconds()
+        return view.cpu_seconds if told is None else told
+
+    def look_around(self) -> None:
+        """Once a second: write the report, and see what the sibling processes do."""
+        self.write_down()
+        view = self.view()
+        self.report.write(view)
+        if self._siblings is not None:
+            self._share_with_siblings(self._siblings)
+
+    def _share_with_siblings(self, siblings: "Siblings") -> None:
+        """Note what ran in all processes together, and share MAX_CONCURRENT out among those that are alive."""
+        second = int(self.tracker.now())
+        alive = [member.ledger for member in siblings.members() if member.alive]
+        joint = sum(_last_peak(each, second) for each in alive)
+        for window in WINDOWS:
+            self.tracker.ledger.raise_row(window, second // window.slice_seconds, ledger.ROW_JOINT_PEAK, joint)
+        rank = alive.index(self.tracker.ledger)
+        self.gate.resize(
+            _share(self.config.max_concurrent, rank, len(alive)), _share(self._max_queued, rank, len(alive))
+        )
+        siblings.retire(second)
+
+    def measure_queue(self, headers: Iterable[tuple[bytes, bytes]], arrived: float) -> None:
+        """Count how long the proxy had kept a request that arrived at that time of the clock."""
+        for name, value in headers:
+            if name == HEADER:
+                seconds = waited(value, arrived + self.tracker.wall_offset)
+                if seconds is not None:
+                    self.tracker.queued(seconds)
+                return
+
+    def _join_siblings(self) -> None:
+        folder = common_folder(self._shared_folder)
+        if folder is None:
+            return
+        from app_core.siblings import Birth, Siblings  # noqa: PLC0415 - only systems that have file locks
+
+        birth = Birth(self.identity.id, self.identity.started_at, self.started, self.resources.cpu_at_start)
+        try:
+            self._siblings = Siblings(folder, birth)
+        except OSError as error:
+            logger.warning("the numbers are of this process alone, since %s can't be used: %s", folder, error)
+            return
+        birth = self._siblings.birth
+        self.identity = self.identity._replace(id=birth.id, started_at=birth.started_at)
+        self.started, self.resources.cpu_at_start = birth.clock, birth.cpu_seconds
+        self.tracker.move_to(self._siblings.own)
+
+
+def _last_peak(of_one: ledger.Ledger, second: int) -> float:
+    """The most that ran in one process in the last second that it closed, if that is not long ago."""
+    cells = of_one.cells
+    running = cells[ledger.RUNNING]
+    return max(running, cells[ledger.LAST_PEAK]) if second - cells[ledger.LAST_PEAK_SECOND] <= 2 else running
+
+
+def _share(number: int, rank: int, of: int) -> int:
+    """So much of a number that is shared out evenly; at least 1, but nothing of nothing."""
+    return max(1, number // of + (rank < number % of)) if number else 0
+
+
+def _path_from_environment(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value) if value else None

@@ -1,17 +1,12 @@
-"""The middleware: counts each request until its last byte, and holds back those that the instance has no room for."""
+"""The middleware: measures each request, and holds back those that the instance has no room for."""
 
 import asyncio
-import math
-from contextlib import suppress
 from typing import Any, Protocol, Unpack
 
-from app_core.asgi import ASGIApp, Message, Receive, Scope, Send
-from app_core.gate import Gate
-from app_core.health import answer, respond
+from app_core.asgi import ASGIApp, Receive, Scope, Send
+from app_core.exchange import Exchange
+from app_core.health import answer
 from app_core.instruments import Instruments, Options
-from app_core.tracker import Tracker
-
-_LONGEST_RETRY = 30  # seconds
 
 
 class ScalingMiddleware:
@@ -31,107 +26,66 @@ class ScalingMiddleware:
         self._path = self.instruments.path
         self._excluded = self.instruments.exclude
         self._below_excluded = tuple(f"{path}/" for path in self._excluded)
+        self._perhaps_apart = (self._path, *self._excluded)  # one look tells that nearly all requests are not
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
-                self._start_sampler()
+                await self.instruments.prepare(asyncio.get_running_loop())
+                self.instruments.each_second()
             await self._app(scope, receive, send)
-            return
-        path = scope["path"]
-        if path == self._path:
-            self._start_sampler()
-            await answer(self.instruments, scope, send)
-        elif path in self._excluded or path.startswith(self._below_excluded):
-            await self._app(scope, receive, send)
+        elif scope["path"].startswith(self._perhaps_apart) and self._is_apart(scope["path"]):
+            await self._serve_apart(scope, receive, send)
         else:
-            await _Exchange(self.instruments, receive, send).run(self._app, scope, self.instruments.gate)
+            await self._serve(scope, receive, send)
 
-    def _start_sampler(self) -> None:
-        with suppress(RuntimeError):  # a server without asyncio: there is no loop to look at
-            self.instruments.sampler.start(asyncio.get_running_loop())
-
-
-class _Exchange:
-    """One request and its response. It is over with the last byte, or as soon as the client is known to be gone."""
-
-    __slots__ = ("_gate", "_headers", "_receive", "_send", "_started", "_status", "_tracker")
-
-    def __init__(self, instruments: Instruments, receive: Receive, send: Send) -> None:
-        self._tracker: Tracker | None = instruments.tracker  # None once the request is counted
-        self._gate: Gate | None = None  # the gate that let the request in
-        self._headers = instruments.headers
-        self._receive = receive
-        self._send = send
-        self._status = 0
-        self._started = instruments.tracker.begin()
-
-    async def run(self, app: ASGIApp, scope: Scope, gate: Gate) -> None:
-        """Pass the gate, then let the app answer."""
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        instruments = self.instruments
+        exchange = Exchange(instruments.tracker, instruments.headers, receive, send)
+        gate, deadlines = instruments.gate, instruments.deadlines
+        if deadlines is not None:
+            deadlines.open(exchange)
+        if instruments.enter_request is not None:
+            instruments.enter_request(exchange)
+        if instruments.tracker.queue_skip:
+            instruments.tracker.queue_skip -= 1
+        else:
+            instruments.measure_queue(scope["headers"], exchange.started)
         try:
             if gate.running < gate.limit:
                 gate.running += 1
-                self._gate = gate
+                exchange.gate = gate
             elif await gate.enter():
-                self._gate = gate
+                exchange.gate = gate
             else:
-                await self._turn_away()
+                await exchange.turn_away()
                 return
-            await app(scope, self.receive, self.send)
-        except asyncio.CancelledError:  # the server stops, or ends the work for a client that is gone
-            self._finish(error=False)
-            raise
+            await self._app(scope, exchange.receive, exchange.send)
+        except asyncio.CancelledError:  # the server stops, or ends the work for a client that is gone, or we do
+            exchange.finish(error=False)
+            if not exchange.expired or _cancelled_by_others():
+                raise
         finally:
-            self._finish(error=True)  # no last byte was sent: the app failed, or left its response unfinished
+            exchange.finish(error=True)  # no last byte was sent: the app failed, or left its response unfinished
+            if deadlines is not None:
+                await deadlines.close(exchange)
 
-    async def receive(self) -> Message:
-        """Pass a message of the client on."""
-        message = await self._receive()
-        if message["type"] == "http.disconnect":
-            self._finish(error=False)
-        return message
+    def _is_apart(self, path: str) -> bool:
+        return path == self._path or path in self._excluded or path.startswith(self._below_excluded)
 
-    async def send(self, message: Message) -> None:
-        """Pass a message of the app on."""
-        kind = message["type"]
-        if kind == "http.response.start":
-            self._status = message["status"]
-            if self._headers and self._tracker:
-                message = self._with_headers(message, self._tracker)
-        try:
-            await self._send(message)
-        except OSError:  # how a server says that the client is gone
-            self._finish(error=False)
-            raise
-        if (kind == "http.response.body" and not message.get("more_body")) or kind == "http.response.pathsend":
-            self._finish(error=False)
+    async def _serve_apart(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == self._path:
+            self.instruments.each_second()
+            await answer(self.instruments, scope, send)
+        else:
+            await self._app(scope, receive, send)
 
-    def _finish(self, *, error: bool) -> None:
-        tracker = self._tracker
-        if tracker is None:
-            return
-        self._tracker = None
-        tracker.end(self._started, error or self._status >= 500)
-        if self._gate is not None:
-            self._gate.leave()
 
-    def _with_headers(self, message: Message, tracker: Tracker) -> Message:
-        """A copy: the app may send the same list of headers again."""
-        elapsed = tracker.since(self._started)
-        ours = ((b"x-response-time", b"%.3fs" % elapsed), (b"x-concurrent-requests", b"%d" % tracker.concurrent))
-        return {**message, "headers": [*message.get("headers", ()), *ours]}
-
-    async def _turn_away(self) -> None:
-        """503 with the time that a response takes at present, which by then will have freed a place."""
-        tracker = self._tracker
-        if tracker is None:
-            return
-        tracker.shed += 1
-        mean = tracker.mean("10s") or 0.0
-        seconds = min(max(1, math.ceil(mean)), _LONGEST_RETRY)
-        detail = {"detail": "too many requests are waiting, try again later"}
-        await respond(self.send, 503, detail, [(b"retry-after", b"%d" % seconds)])
+def _cancelled_by_others() -> bool:
+    """Takes our own cancellation back, and says whether somebody else asked for one too."""
+    task = asyncio.current_task()
+    return task is not None and task.uncancel() > 0
 
 
 class _TakesMiddleware(Protocol):

@@ -5,11 +5,11 @@ It is advice for a person who looks at the endpoint; the bot judges its own, lon
 
 import math
 
+from app_core.ledger import QUARTER_HOUR
 from app_core.profiles import ScalingConfig
 from app_core.resources import Limits
-from app_core.tracker import Tracker
+from app_core.view import View
 
-WINDOW = "15m"
 _MIB = 1 << 20
 _SLOW = 8.0  # seconds
 _FAILING = 5.0  # per cent
@@ -20,26 +20,34 @@ _CONCURRENT, _PER_PLACE = 10, 10 / 8
 _MEMORY_MB, _MEMORY_SHARE = 400.0, 400 / 512
 
 
-def recommend(tracker: Tracker, config: ScalingConfig, limits: Limits) -> dict[str, object]:
-    """Whether the last quarter of an hour asks for a bigger instance, and why."""
-    seen = tracker.statistics(WINDOW)
-    memory = tracker.mean_memory(WINDOW)
+def recommend(view: View, config: ScalingConfig, limits: Limits, uptime: float) -> dict[str, object]:
+    """Whether the last quarter of an hour asks for a bigger instance, and why.
+
+    Args:
+        view: what was counted.
+        config: the settings in force.
+        limits: of the instance.
+        uptime: seconds since the instance started.
+    """
+    seen = view.statistics(QUARTER_HOUR)
+    memory = view.mean_memory(QUARTER_HOUR)
     memory_mb = None if memory is None else memory / _MIB
     error_rate = 100 * seen.errors / seen.requests if seen.requests else None
+    peaks = view.peaks(QUARTER_HOUR)
     metrics = {
         "avg_response_time": seen.mean,
-        "peak_concurrent": tracker.peak(WINDOW),
+        "peak_concurrent": max(peaks),
         "avg_memory_mb": memory_mb,
         "error_rate_percent": error_rate,
-        "total_requests": tracker.requests,
+        "total_requests": view.requests,
     }
-    if tracker.uptime() < seen.seconds:
+    if uptime < seen.seconds:
         return {"should_scale": False, "triggers": [], "reason": "Insufficient data", "metrics": metrics}
     enough = seen.requests >= _LEAST_REQUESTS
     triggers = []
     if enough and seen.mean is not None and seen.mean > _SLOW:
         triggers.append(f"High response time: {seen.mean:.1f}s")
-    steady = _steady(tracker.peaks(WINDOW))
+    steady = _steady(peaks)
     if steady > (_PER_PLACE * config.max_concurrent or _CONCURRENT):
         triggers.append(f"High concurrency: {steady} users")
     memory_bound = _MEMORY_MB if limits.memory_bytes is None else _MEMORY_SHARE * limits.memory_bytes / _MIB

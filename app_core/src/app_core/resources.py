@@ -1,16 +1,16 @@
-"""What this instance may use and does use: from its control group (cgroup v2 or v1), else from the process itself.
+"""What this instance may use and does use, from its control group (cgroup v2 or v1).
 
 The machine's own memory is never taken: on a shared host it says nothing about the instance.
 """
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_ROOT = Path("/sys/fs/cgroup")
+_LARGEST_FILE = 1 << 16
 _NO_LIMIT = 1 << 60  # cgroup v1 writes "no limit" as the largest number of pages, near 2**63
 
 
@@ -20,14 +20,6 @@ class Limits:
 
     memory_bytes: int | None
     cpu_cores: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What the instance uses; None where neither a control group nor the system tells."""
-
-    memory_bytes: int | None
-    cpu_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,33 +64,48 @@ class Resources:
         memory_group, memory_limit = self._tightest("memory", self._memory_limit)
         cpu_group, cpu_limit = self._tightest("cpu", self._cpu_limit)
         self.limits = Limits(None if memory_limit is None else int(memory_limit), cpu_limit)
-        self._memory_group = memory_group
-        # A group without any limit may be the whole machine's, and its use not ours.
-        self._cpu_group = cpu_group if cpu_limit is not None else memory_group
+        # Paths as text, since they are read at every poll. A group without any limit may be the whole machine's, and its use not ours.
+        self._memory_files = None
+        if memory_group is not None:
+            places = self._files.memory_used, self._files.memory_details
+            used, details = (self._path(place, memory_group) for place in places)
+            self._memory_files = used, details
+        group = cpu_group if cpu_limit is not None else memory_group
+        self._cpu_file = None if group is None else self._path(self._files.cpu_used, group)
+        if self.memory_bytes() is None:
+            self._memory_files = None
         if self._group_cpu() is None:
-            self._cpu_group = None
-        self._cpu_at_start = self._cpu_total() or 0.0
+            self._cpu_file = None
+        self.cpu_at_start = self._group_cpu() or 0.0  # seconds; what the group had used before
 
-    def usage(self) -> Usage:
-        """Memory in use now, less file cache that the kernel would drop first (as Kubernetes counts a working set), and CPU seconds since the start."""
-        total = self._cpu_total()
-        return Usage(self._memory_used(), None if total is None else max(0.0, total - self._cpu_at_start))
+    def cpu_seconds(self) -> float | None:
+        """CPU time used since the start; None where no control group tells."""
+        total = self._group_cpu()
+        return None if total is None else max(0.0, total - self.cpu_at_start)
 
-    def _memory_used(self) -> int | None:
-        if self._memory_group is not None:
-            used = _integer(self._read(self._files.memory_used, self._memory_group))
-            if used is not None:
-                details = _table(self._read(self._files.memory_details, self._memory_group))
-                return max(0, used - details.get(self._files.inactive_file, 0))
-        return resident_bytes(self._process)
+    @property
+    def tells_memory(self) -> bool:
+        """Whether a control group says how much memory is in use."""
+        return self._memory_files is not None
 
-    def _cpu_total(self) -> float | None:
-        return time.process_time() if self._cpu_group is None else self._group_cpu()
+    def memory_bytes(self) -> int | None:
+        """Memory in use now, less file cache that the kernel would drop first (as Kubernetes counts a working set).
+
+        None where no control group tells.
+        """
+        if self._memory_files is None:
+            return None
+        used_file, details_file = self._memory_files
+        used = _integer(_text(used_file))
+        if used is None:
+            return None
+        details = _table(_text(details_file))
+        return max(0, used - details.get(self._files.inactive_file, 0))
 
     def _group_cpu(self) -> float | None:
-        if self._cpu_group is None:
+        if self._cpu_file is None:
             return None
-        text = self._read(self._files.cpu_used, self._cpu_group)
+        text = _text(self._cpu_file)
         if self._files is _V2:
             microseconds = _table(text).get("usage_usec")
             return None if microseconds is None else microseconds / 1e6
@@ -142,8 +149,11 @@ class Resources:
         return quota / period if quota and period and quota > 0 else None
 
     def _read(self, place: tuple[str, str], level: str) -> str:
+        return _text(self._path(place, level))
+
+    def _path(self, place: tuple[str, str], level: str) -> str:
         controller, name = place
-        return _text(self._root / controller / level / name)
+        return str(self._root / controller / level / name)
 
 
 def resident_bytes(process: Path = Path("/proc/self")) -> int | None:
@@ -159,11 +169,17 @@ def resident_bytes(process: Path = Path("/proc/self")) -> int | None:
     return highest if sys.platform == "darwin" else highest * 1024
 
 
-def _text(path: Path) -> str:
+def _text(path: str | Path) -> str:
     try:
-        return path.read_text(encoding="ascii", errors="replace").strip()
+        file = os.open(path, os.O_RDONLY)  # at every poll: half of the time that Path.read_text takes
     except OSError:
         return ""
+    try:
+        return os.read(file, _LARGEST_FILE).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
+    finally:
+        os.close(file)
 
 
 def _integer(text: str) -> int | None:

@@ -3,14 +3,19 @@
 import asyncio
 import logging
 from collections import deque
+from typing import TYPE_CHECKING
 
-from app_core.profiles import ScalingConfig
-from app_core.resources import Resources
-from app_core.tracker import Tracker
+from app_core import ledger
+from app_core.ledger import ONE_MINUTE
+
+if TYPE_CHECKING:
+    from app_core.instruments import Instruments
 
 _INTERVAL = 0.25  # seconds between two looks at the loop
 _KEPT = 40  # looks that count, so 10 s
-_MEMORY_EVERY = 20  # looks between two readings of the memory, so 5 s
+_SECOND = 4  # looks
+_MEMORY_EVERY = 20  # looks between two samples of the memory, so 5 s
+_CPU_KEPT = 13  # samples of the CPU, taken with those of the memory, so 60 s
 _MIB = 1 << 20
 
 logger = logging.getLogger("app_core")
@@ -22,26 +27,39 @@ class Sampler:
     The chain of calls belongs to the loop and ends with it; nothing has to be stopped.
     """
 
-    def __init__(self, tracker: Tracker, resources: Resources, config: ScalingConfig) -> None:
-        self._tracker = tracker
-        self._resources = resources
-        self._slow = _Alarm(config.response_time_warning)
-        self._full = _Alarm(config.memory_warning_mb)
+    def __init__(self, instruments: "Instruments") -> None:
+        self._instruments = instruments
+        self._slow = _Alarm(instruments.config.response_time_warning)
+        self._full = _Alarm(instruments.config.memory_warning_mb)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._looks = 0
         self._lags: deque[float] = deque(maxlen=_KEPT)
+        self._cpu: deque[tuple[float, float]] = deque(maxlen=_CPU_KEPT)  # time and CPU seconds used by then
 
     @property
     def loop_lag(self) -> float | None:
         """Seconds that a ready callback had to wait at most, in the last ten seconds; None before the first look."""
         return max(self._lags, default=None)
 
+    def cpu_cores(self, cpu_seconds: float) -> float | None:
+        """CPU cores in use on average since the oldest sample, which is at most a minute old; None at first.
+
+        Args:
+            cpu_seconds: CPU time used up to now.
+        """
+        if not self._cpu:
+            return None
+        then, used = self._cpu[0]
+        passed = self._instruments.tracker.clock() - then
+        return max(0.0, cpu_seconds - used) / passed if passed > 0 else None
+
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin on this loop; does nothing where it runs already."""
         if loop is not self._loop:
             self._loop = loop
             self._lags.clear()
-            self._look_at_memory()
+            self._instruments.tracker.cells[ledger.LOOP_LAG] = 0
+            self._sample()
             self._ask(loop)
 
     def _ask(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -51,23 +69,31 @@ class Sampler:
     def _look(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
         if loop is not self._loop:  # another loop has taken over
             return
+        self._ask(loop)
         self._lags.append(max(0.0, loop.time() - due))
         self._looks += 1
+        instruments = self._instruments
+        instruments.tracker.cells[ledger.LOOP_LAG] = 1 + max(self._lags)
+        if instruments.deadlines is not None:
+            instruments.deadlines.end_overdue(instruments.tracker.clock())
+        if self._looks % _SECOND == 0:
+            instruments.look_around()
         if self._looks % _MEMORY_EVERY == 0:
-            self._look_at_memory()
-            self._look_at_response_time()
-        self._ask(loop)
+            self._sample()
 
-    def _look_at_memory(self) -> None:
-        used = self._resources.usage().memory_bytes
-        if used is None:
-            return
-        self._tracker.note_memory(used)
-        if self._full.passed(used / _MIB):
-            logger.warning("memory in use is %.0f MB, above MEMORY_WARNING_MB=%g", used / _MIB, self._full.threshold)
-
-    def _look_at_response_time(self) -> None:
-        mean = self._tracker.mean("1m")
+    def _sample(self) -> None:
+        instruments = self._instruments
+        instruments.write_down()
+        view = instruments.view()
+        self._cpu.append((instruments.tracker.clock(), instruments.cpu_seconds(view)))
+        used = instruments.memory_bytes(view)
+        if used is not None:
+            instruments.tracker.note_memory(used)
+            if self._full.passed(used / _MIB):
+                logger.warning(
+                    "memory in use is %.0f MB, above MEMORY_WARNING_MB=%g", used / _MIB, self._full.threshold
+                )
+        mean = view.mean(ONE_MINUTE)
         if mean is not None and self._slow.passed(mean):
             logger.warning(
                 "responses took %.1f s on average over 1 minute, above RESPONSE_TIME_WARNING=%g",

@@ -1,141 +1,156 @@
-"""Counts requests: how many are under way, how many finished, how long they took."""
+"""Counts the requests of this process: how many are under way, how many finished, how long they took."""
 
 import time
 from bisect import bisect_left
 from collections.abc import Callable
 
-from app_core.windows import BIN_BOUNDS, Totals, Window, WindowStatistics, empty_histogram
+from app_core import ledger
+from app_core.histogram import BIN_BOUNDS
+from app_core.ledger import WINDOWS, Ledger
+from app_core.view import Member, View
 
-# Name, seconds of a slice, slices: a tenth of the window or less may be counted beyond its length.
-WINDOWS = (("10s", 1, 10), ("1m", 5, 12), ("5m", 15, 20), ("15m", 60, 15))
+# Places in the block of a ledger, whose front and totals begin at these.
+_ERRORS = ledger.FRONT + ledger.ERRORS
+_SHED = ledger.FRONT + ledger.SHED
+_SECONDS = ledger.FRONT + ledger.SECONDS
+_QUEUE_SECONDS = ledger.FRONT + ledger.QUEUE_SECONDS
+_HISTOGRAM = ledger.FRONT + ledger.HISTOGRAM
+_QUEUE_HISTOGRAM = ledger.FRONT + ledger.QUEUE_HISTOGRAM
+_QUEUE_MEASURED_A_SECOND = 100  # about so many, evenly spread: enough for any percentile, and next to no cost
 
 
 class Tracker:
-    """The numbers of one process since it started. Used from the event loop only, so it has no locks.
+    """Writes one ledger. Used from the event loop only, so it has no locks.
 
     Args:
-        clock: seconds that never run backwards.
+        clock: seconds that never run backwards, the same for all processes of the machine.
+        each_second: called before the first request, then once in every second that has one.
     """
 
     __slots__ = (
-        "_clock",
-        "_histogram",
+        "_each_second",
         "_longest",
-        "_memory_bytes",
-        "_memory_samples",
         "_peak",
+        "_queue_longest",
+        "_queue_measured",
+        "_queue_stride",
         "_second",
         "_second_ends",
-        "_started",
+        "cells",
+        "clock",
         "concurrent",
-        "errors",
-        "requests",
-        "seconds",
-        "shed",
-        "windows",
+        "ledger",
+        "queue_skip",
+        "started",
+        "wall_offset",
     )
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._started = clock()
-        self._second = 0  # whole seconds since the start
-        self._second_ends = self._started + 1
-        self._longest = 0.0  # longest response, and
-        self._peak = 0  # highest concurrency, of the second under way
-        self._histogram = empty_histogram()
-        self._memory_bytes = 0
-        self._memory_samples = 0
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, each_second: Callable[[], None] = lambda: None
+    ) -> None:
+        self.clock = clock
+        self._each_second = each_second
+        self.started = clock()
+        self.ledger = Ledger()
+        self.cells = self.ledger.cells  # of the ledger; a name of its own, since each request uses it often
         self.concurrent = 0
-        self.requests = 0
-        self.errors = 0
-        self.shed = 0
-        self.seconds = 0.0
-        start = self._totals()
-        self.windows = {name: Window(name, seconds, slices, start) for name, seconds, slices in WINDOWS}
+        self._longest = self._queue_longest = 0.0  # of the second under way, as are the next two
+        self._peak = 0
+        self._queue_measured = 0
+        self._queue_stride = 0  # requests left out for each whose time in the proxy's queue is measured,
+        self.queue_skip = 0  # and how many of them are still to come
+        self._second = int(self.started)
+        self._second_ends = self.started  # so the first request moves on
+        self.wall_offset = time.time() - self.started
+        self.cells[ledger.SECOND] = self._second
+        self.ledger.open_rows((window, self._second // window.slice_seconds) for window in WINDOWS)
 
     def begin(self) -> float:
         """Count a request that arrived; returns the time, which `end` wants back."""
-        now = self._clock()
+        now = self.clock()
         if now >= self._second_ends:
-            self._move_on(now)
-        self.concurrent = concurrent = self.concurrent + 1
+            self.move_on(now)
+        self.cells[ledger.RUNNING] = self.concurrent = concurrent = self.concurrent + 1
         if concurrent > self._peak:  # noqa: PLR1730 - the hot path; max() costs a call
             self._peak = concurrent
         return now
 
     def end(self, started: float, error: bool) -> None:  # noqa: FBT001 - the hot path; a keyword costs time
         """Count a request that began at `started` as finished now."""
-        now = self._clock()
+        now = self.clock()
         if now >= self._second_ends:
-            self._move_on(now)
+            self.move_on(now)
         elapsed = now - started
-        self.concurrent -= 1
-        self.requests += 1
-        self.seconds += elapsed
-        self._histogram[bisect_left(BIN_BOUNDS, elapsed)] += 1
+        cells = self.cells
+        cells[ledger.RUNNING] = self.concurrent = self.concurrent - 1
+        cells[_SECONDS] += elapsed
+        cells[_HISTOGRAM + bisect_left(BIN_BOUNDS, elapsed)] += 1
         if elapsed > self._longest:  # noqa: PLR1730 - the same
             self._longest = elapsed
         if error:
-            self.errors += 1
+            cells[_ERRORS] += 1
 
-    def since(self, started: float) -> float:
-        """Seconds since `started`."""
-        return self._clock() - started
+    def shed(self) -> None:
+        """Count a request as turned away; it counts as finished and as an error besides."""
+        self.cells[_SHED] += 1
 
-    def note_memory(self, used_bytes: int) -> None:
-        """Add one sample of the memory in use."""
-        self._now()
-        self._memory_bytes += used_bytes
-        self._memory_samples += 1
+    def queued(self, waited: float) -> None:
+        """Count how long a request had waited, in seconds, before it reached this process."""
+        cells = self.cells
+        cells[_QUEUE_SECONDS] += waited
+        cells[_QUEUE_HISTOGRAM + bisect_left(BIN_BOUNDS, waited)] += 1
+        self._queue_longest = max(self._queue_longest, waited)
+        self._queue_measured += 1
+        self.queue_skip = self._queue_stride
 
-    def uptime(self) -> float:
-        """Seconds since the tracker was made."""
-        return self._clock() - self._started
+    def note_memory(self, used_bytes: float) -> None:
+        """Add one sample of the memory that the instance uses."""
+        self.now()
+        self.ledger.add(ledger.MEMORY_SUM, used_bytes, 1)
 
-    def peak(self, window: str) -> int:
-        """The highest number of requests at once in that window."""
-        self._now()
-        return self.windows[window].peak(self._peak)
-
-    def peaks(self, window: str) -> list[int]:
-        """The same for each slice of the window, oldest first, the one under way last."""
-        self._now()
-        *whole, current = self.windows[window].peaks
-        return [*whole, max(current, self._peak)]
-
-    def mean(self, window: str) -> float | None:
-        """Seconds a response took on average in that window."""
-        return self.windows[window].mean(self._now())
-
-    def mean_memory(self, window: str) -> float | None:
-        """Bytes in use on average in that window."""
-        return self.windows[window].mean_memory(self._now())
-
-    def statistics(self, window: str) -> WindowStatistics:
-        """Everything about the requests that finished in that window."""
-        return self.windows[window].statistics(self._now(), self._longest)
-
-    def _now(self) -> Totals:
-        now = self._clock()
+    def now(self) -> float:
+        """The time; what the windows hold is up to it from here on."""
+        now = self.clock()
         if now >= self._second_ends:
-            self._move_on(now)
-        return self._totals()
+            self.move_on(now)
+        self._write_extremes()
+        return now
 
-    def _totals(self) -> Totals:
-        return Totals(
-            self.requests, self.errors, self.seconds, self._histogram[:], self._memory_bytes, self._memory_samples
+    def view(self) -> View:
+        """What this process alone has counted."""
+        return View([Member(self.ledger, alive=True)], int(self.now()))
+
+    def move_to(self, other: Ledger) -> None:
+        """Go on counting in another block."""
+        other.copy_from(self.ledger)
+        self.ledger = other
+        self.cells = other.cells
+
+    def move_on(self, now: float) -> None:
+        """Close the second under way: slices of the windows begin on whole seconds of the clock."""
+        second = int(now)
+        cells = self.cells
+        self._write_extremes()
+        cells[ledger.LAST_PEAK], cells[ledger.LAST_PEAK_SECOND] = self._peak, self._second
+        self.ledger.open_rows(
+            (window, index)
+            for window in WINDOWS
+            for opened in [second // window.slice_seconds]
+            for index in range(max(self._second // window.slice_seconds + 1, opened - window.slices), opened + 1)
         )
-
-    def _move_on(self, now: float) -> None:
-        """Close the second under way; the slices of each window begin on whole seconds."""
-        second = int(now - self._started)
-        totals = self._totals()
-        for window in self.windows.values():
-            window.absorb(self._longest, self._peak)
-            window.advance(
-                second // window.slice_seconds - self._second // window.slice_seconds, totals, self.concurrent
-            )
-        self._second = second
-        self._second_ends = self._started + second + 1
-        self._longest = 0.0
+        cells[ledger.SECOND] = self._second = second
+        self._second_ends = second + 1.0
+        self._longest = self._queue_longest = 0.0
         self._peak = self.concurrent
+        self.wall_offset = time.time() - now
+        self._queue_stride = self._queue_measured * (self._queue_stride + 1) // _QUEUE_MEASURED_A_SECOND
+        self._queue_measured = 0
+        self._each_second()
+
+    def _write_extremes(self) -> None:
+        """What the second under way has seen so far, into the slices that it belongs to."""
+        for window in WINDOWS:
+            index = self._second // window.slice_seconds
+            self.ledger.raise_row(window, index, ledger.ROW_LONGEST, self._longest)
+            self.ledger.raise_row(window, index, ledger.ROW_QUEUE_LONGEST, self._queue_longest)
+            self.ledger.raise_row(window, index, ledger.ROW_PEAK, self._peak)

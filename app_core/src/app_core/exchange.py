@@ -1,0 +1,141 @@
+"""One request and its response: counted when it comes, and over with its last byte or as soon as the client is known to be gone."""
+
+import asyncio
+import math
+from threading import Lock
+
+from app_core.asgi import Message, Receive, Send, respond
+from app_core.gate import Gate
+from app_core.ledger import TEN_SECONDS
+from app_core.tracker import Tracker
+from app_core.waits import Waits
+
+_LONGEST_RETRY = 30  # seconds
+_ELAPSED, _CONCURRENT = b"x-response-time", b"x-concurrent-requests"
+# Nearly all responses have these headers: made once, since to make them takes longer than all the counting.
+_ELAPSED_HEADERS = tuple((_ELAPSED, b"0.%03ds" % milliseconds) for milliseconds in range(1000))
+_CONCURRENT_HEADERS = tuple((_CONCURRENT, b"%d" % number) for number in range(100))
+
+
+class Exchange:
+    """Stands between the server and the app for one request.
+
+    Args:
+        tracker: counts it.
+        headers: whether the response tells its time and the concurrency.
+        receive: the server's.
+        send: the server's.
+    """
+
+    __slots__ = ("_headers", "_receive", "_send", "_status", "_tracker", "_waits", "expired", "gate", "started")
+    _making_waits = Lock()  # of one request in several threads
+
+    def __init__(self, tracker: Tracker, headers: bool, receive: Receive, send: Send) -> None:  # noqa: FBT001 - the hot path
+        self._tracker: Tracker | None = tracker  # None once the request is counted
+        self._headers = headers
+        self._receive = receive
+        self._send = send
+        self._status = 0
+        self._waits: Waits | None = None
+        self.gate: Gate | None = None  # that let the request in
+        self.expired = False
+        self.started = tracker.begin()
+
+    async def receive(self) -> Message:
+        """Pass a message of the client on."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.finish(error=False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass a message of the app on."""
+        if self.expired:
+            return
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._status = message["status"]
+            if self._headers and self._tracker is not None:
+                message = self._with_headers(message, self._tracker)
+        try:
+            await self._send(message)
+        except OSError:  # how a server says that the client is gone
+            self.finish(error=False)
+            raise
+        if (kind == "http.response.body" and not message.get("more_body")) or kind == "http.response.pathsend":
+            self.finish(error=False)
+
+    def finish(self, *, error: bool) -> None:
+        """Count the request as finished, unless that is done already, and give its place back."""
+        tracker = self._tracker
+        if tracker is None:
+            return
+        self._tracker = None
+        tracker.end(self.started, error or self._status >= 500)
+        if self._waits is not None:
+            self._waits.close()
+        if not self.expired:
+            self.give_place_back()
+
+    def give_place_back(self) -> None:
+        """Let the next one in."""
+        gate = self.gate
+        if gate is not None:
+            self.gate = None
+            gate.leave()
+
+    def waits(self) -> Waits | None:
+        """Of this request for others; None when it is over."""
+        tracker = self._tracker
+        if tracker is None or self._waits is not None:
+            return None if tracker is None else self._waits
+        with self._making_waits:
+            if self._waits is None:
+                self._waits = Waits(tracker.clock, tracker.ledger)
+        return self._waits
+
+    async def turn_away(self) -> None:
+        """503 with the time that a response takes at present, which by then will have freed a place."""
+        tracker = self._tracker
+        if tracker is None:
+            return
+        tracker.shed()
+        await respond(
+            self.send, 503, {"detail": "too many requests are waiting, try again later"}, [_retry_after(tracker)]
+        )
+
+    def expire(self) -> asyncio.Task[None] | None:
+        """End a request that takes too long; nothing of what the app still says goes out.
+
+        Returns:
+            What sends the answer; None when the app has begun to, or the request is over: it may take its time.
+        """
+        tracker = self._tracker
+        if tracker is None or self._status:
+            return None
+        self.expired = True
+        if self.gate is None:  # it never ran, so to try again does no harm
+            status, headers = 503, [_retry_after(tracker)]
+            tracker.shed()
+            detail = "the request waited too long for its turn, try again later"
+        else:
+            status, headers, detail = 504, [], "the request took too long and was ended"
+        self.finish(error=True)
+        return asyncio.get_running_loop().create_task(respond(self._send, status, {"detail": detail}, headers))
+
+    def _with_headers(self, message: Message, tracker: Tracker) -> Message:
+        """A copy: the app may send the same list of headers again."""
+        elapsed = tracker.clock() - self.started
+        milliseconds, concurrent = int(elapsed * 1000 + 0.5), tracker.concurrent
+        told = dict(message)
+        told["headers"] = [
+            *message.get("headers", ()),
+            _ELAPSED_HEADERS[milliseconds] if milliseconds < 1000 else (_ELAPSED, b"%.3fs" % elapsed),
+            _CONCURRENT_HEADERS[concurrent] if concurrent < 100 else (_CONCURRENT, b"%d" % concurrent),
+        ]
+        return told
+
+
+def _retry_after(tracker: Tracker) -> tuple[bytes, bytes]:
+    mean = tracker.view().mean(TEN_SECONDS) or 0.0
+    return b"retry-after", b"%d" % min(max(1, math.ceil(mean)), _LONGEST_RETRY)
