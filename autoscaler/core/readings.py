@@ -181,7 +181,9 @@ def _settings(body: Mapping[str, object]) -> dict[str, str]:
 
 
 def _plain(value: object) -> str:
-    """A number as an env variable would spell it: 5.0 and 5 are one value."""
+    """A value as an env variable would spell it: 5.0 and 5 are one value."""
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 

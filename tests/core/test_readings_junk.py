@@ -228,5 +228,6 @@ def test_cpu_is_a_share_of_the_instances_limit():
 
 
 def test_settings_are_kept_as_an_environment_would_spell_them():
-    settings = {"A": 8, "B": 5.0, "C": "x", "D": 1234567.5, "E": None, "F": [1]}
-    assert _read(_with("instance.settings", settings)).settings == {"A": "8", "B": "5", "C": "x", "D": "1234567.5"}
+    settings = {"A": 8, "B": 5.0, "C": "x", "D": 1234567.5, "E": None, "F": [1], "G": True}
+    kept = {"A": "8", "B": "5", "C": "x", "D": "1234567.5", "G": "true"}
+    assert _read(_with("instance.settings", settings)).settings == kept

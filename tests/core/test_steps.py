@@ -22,6 +22,7 @@ from autoscaler.core.steps import (
     next_step,
     refused,
 )
+from autoscaler.core.steps.verify import _same_value
 from render_client.sim import fleet, lifecycle, suspension
 from render_client.sim.controls import dashboard, fail_next_deploy, push
 from render_client.sim.lifecycle import Order
@@ -397,6 +398,13 @@ def test_a_service_that_a_person_suspends_in_the_soak_is_not_called_silent():
     step = soaked(now, suspended=True, silence=(START, now))
     assert isinstance(step, Become)
     assert step.change.state is State.SUPERSEDED
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted", "same"), (("true", "on", True), ("false", "0", True), ("false", "1", False))
+)
+def test_a_switch_that_the_app_tells_is_compared_as_one(told, wanted, same):
+    assert _same_value(told, wanted) is same
 
 
 def test_what_the_app_says_it_runs_with_is_compared_as_numbers_too():

@@ -62,9 +62,14 @@ def _mismatch(target: Rung, app: AppSeen) -> str:
     return f" and the app confirms {told} of {len(target.env)} settings" if told else " and the app answers"
 
 
-def _same_value(one: str, other: str) -> bool:
-    """Equal as text, or as numbers: an app that reads `5.0` may report `5`."""
+def _same_value(told: str, wanted: str) -> bool:
+    """Equal as text, as numbers, or as a switch: an app that reads `5.0` may tell `5`, and `on` as `true`."""
+    if told in _SWITCH:
+        return wanted.lower() in _SWITCH[told]
     try:
-        return one == other or float(one) == float(other)
+        return told == wanted or float(told) == float(wanted)
     except ValueError:
         return False
+
+
+_SWITCH = {"true": ("true", "yes", "on", "1"), "false": ("false", "no", "off", "0")}
