@@ -37,8 +37,9 @@ async def begin(*calls: Coroutine[Any, Any, Any]) -> "list[asyncio.Task[Any]]":
 
 
 async def outcomes(tasks: "list[asyncio.Task[Any]]") -> list[Any]:
-    """Results, or errors as values."""
-    return await asyncio.gather(*tasks, return_exceptions=True)
+    """Results, or errors as values; who still waits after a while waits for ever."""
+    async with asyncio.timeout(20):
+        return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def settle(turns: int = 20) -> None:

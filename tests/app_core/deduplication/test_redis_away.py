@@ -103,11 +103,11 @@ async def test_redis_that_dies_during_a_computation_harms_nobody(mortal, clock):
 
 
 async def test_redis_that_dies_before_a_failure_or_a_cancellation_harms_nobody(mortal, clock):
-    dedup, work = mortal.new(redis={"timeout": 0.2, "clock": clock}), Work()
-    calls = [asyncio.create_task(dedup.run(key, work)) for key in "ab"]
-    await until(lambda: len(work.begun) == 2)
+    dedup, failing, cancelled = mortal.new(redis={"timeout": 0.2, "clock": clock}), Work(), Work()
+    calls = await begin(dedup.run("a", failing), dedup.run("b", cancelled))
+    await until(lambda: failing.begun and cancelled.begun)
     mortal.server.kill()
-    work.begun[0].set_exception(OSError())
+    failing.begun[0].set_exception(OSError())
     calls[1].cancel()
     assert [type(outcome) for outcome in await outcomes(calls)] == [OSError, asyncio.CancelledError]
     assert await dedup.run("a", Counted()) == "result"
