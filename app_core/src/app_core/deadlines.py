@@ -2,6 +2,10 @@
 
 import asyncio
 import logging
+import sys
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
 
 from app_core.exchange import Exchange
 
@@ -18,7 +22,7 @@ class Deadlines:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._open: dict[Exchange, asyncio.Task[object] | None] = {}
-        self._answers: dict[Exchange, asyncio.Task[None]] = {}
+        self._ended: dict[Exchange, _Ended] = {}
 
     def open(self, exchange: Exchange) -> None:
         """Watch a request that the task of now serves."""
@@ -27,23 +31,62 @@ class Deadlines:
     async def close(self, exchange: Exchange) -> None:
         """The app is done with the request; what was answered in its stead is sent before the server hears of that."""
         self._open.pop(exchange, None)
-        answer = self._answers.pop(exchange, None)
-        if answer is not None:
+        ended = self._ended.pop(exchange, None)
+        if ended is not None:
             exchange.give_place_back()
-            await answer
+            await ended.answer
 
     def end_overdue(self, now: float) -> None:
         """End every request that began too long before `now`; each app is told by cancellation, and keeps its place until it obeys."""
+        for ended in self._ended.values():
+            ended.tell()
         overdue = []
         for exchange in self._open:
             if now - exchange.started < self._seconds:
                 break
             overdue.append(exchange)
+        before = len(self._ended)
         for exchange in overdue:
             task = self._open.pop(exchange)
             answer = exchange.expire()
             if answer is not None:
-                self._answers[exchange] = answer
-                logger.warning("a request was ended after REQUEST_TIMEOUT=%g s", self._seconds)
-                if task is not None:
-                    task.cancel()
+                self._ended[exchange] = ended = _Ended(task, answer)
+                ended.tell()
+        if len(self._ended) > before:
+            logger.warning("requests ended after REQUEST_TIMEOUT=%g s: %d", self._seconds, len(self._ended) - before)
+
+    def cancelled(self, exchange: Exchange) -> bool:
+        """Whether the request's task was cancelled from here and by nobody else; that cancellation is taken back."""
+        ended = self._ended.get(exchange)
+        return ended is not None and ended.told and ended.task is not None and ended.task.uncancel() == 0
+
+
+@dataclass(slots=True)
+class _Ended:
+    """A request that was answered in the app's stead."""
+
+    task: asyncio.Task[object] | None
+    answer: asyncio.Task[None]
+    told: bool = False
+
+    def tell(self) -> None:
+        """Cancel what the app does, unless it waits for a thread: nothing stops that, and it needs its place until it is done."""
+        if not self.told and self.task is not None and not _waits_for_thread(self.task):
+            self.told = True
+            self.task.cancel()
+
+
+def _waits_for_thread(task: asyncio.Task[object]) -> bool:
+    """Whether the innermost of what the task awaits is a thread of asyncio or of anyio, as Starlette's plain `def` endpoints are."""
+    awaited: Any = task.get_coro()
+    codes: list[CodeType] = []
+    while (code := getattr(awaited, "cr_code", None)) is not None:
+        codes.append(code)
+        awaited = awaited.cr_await
+    # anyio's calls one more coroutine, which awaits the thread; were there another one, it would still wait for its turn.
+    return bool(_codes_of_threads().intersection(codes[-2:]))
+
+
+def _codes_of_threads() -> set[CodeType]:
+    anyio = sys.modules.get("anyio.to_thread")
+    return {asyncio.to_thread.__code__} | (set() if anyio is None else {anyio.run_sync.__code__})
