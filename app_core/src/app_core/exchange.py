@@ -11,10 +11,20 @@ from app_core.tracker import Tracker
 from app_core.waits import Waits
 
 _LONGEST_RETRY = 30  # seconds
-_ELAPSED, _CONCURRENT = b"x-response-time", b"x-concurrent-requests"
-# Nearly all responses have these headers: made once, since to make them takes longer than all the counting.
-_ELAPSED_HEADERS = tuple((_ELAPSED, b"0.%03ds" % milliseconds) for milliseconds in range(1000))
-_CONCURRENT_HEADERS = tuple((_CONCURRENT, b"%d" % number) for number in range(100))
+
+
+def _elapsed_header(seconds: float) -> tuple[bytes, bytes]:
+    return b"x-response-time", b"%.3fs" % seconds
+
+
+def _concurrent_header(requests: int) -> tuple[bytes, bytes]:
+    return b"x-concurrent-requests", b"%d" % requests
+
+
+# Nearly all responses have these: made once, since to make them takes longer than all the counting.
+_ELAPSED_MADE = 0.999  # seconds
+_ELAPSED_HEADERS = tuple(_elapsed_header(milliseconds / 1000) for milliseconds in range(1000))
+_CONCURRENT_HEADERS = tuple(map(_concurrent_header, range(100)))
 
 
 class Exchange:
@@ -27,11 +37,11 @@ class Exchange:
         send: the server's.
     """
 
-    __slots__ = ("_headers", "_receive", "_send", "_status", "_tracker", "_waits", "expired", "gate", "started")
+    __slots__ = ("_headers", "_receive", "_send", "_status", "_waits", "expired", "gate", "started", "tracker")
     _making_waits = Lock()  # of one request in several threads
 
     def __init__(self, tracker: Tracker, headers: bool, receive: Receive, send: Send) -> None:  # noqa: FBT001 - the hot path
-        self._tracker: Tracker | None = tracker  # None once the request is counted
+        self.tracker: Tracker | None = tracker  # None once the request is counted
         self._headers = headers
         self._receive = receive
         self._send = send
@@ -53,10 +63,18 @@ class Exchange:
         if self.expired:
             return
         kind = message["type"]
+        tracker = self.tracker
         if kind == "http.response.start":
             self._status = message["status"]
-            if self._headers and self._tracker is not None:
-                message = self._with_headers(message, self._tracker)
+            if self._headers and tracker is not None:
+                # A copy: the app may send the same headers again.
+                message = dict(message)
+                elapsed, concurrent = tracker.clock() - self.started, tracker.concurrent
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    _ELAPSED_HEADERS[int(elapsed * 1000 + 0.5)] if elapsed < _ELAPSED_MADE else _elapsed_header(elapsed),
+                    _CONCURRENT_HEADERS[concurrent] if concurrent < 100 else _concurrent_header(concurrent),
+                ]
         try:
             await self._send(message)
         except OSError:  # how a server says that the client is gone
@@ -67,15 +85,20 @@ class Exchange:
 
     def finish(self, *, error: bool) -> None:
         """Count the request as finished, unless that is done already, and give its place back."""
-        tracker = self._tracker
+        tracker = self.tracker
         if tracker is None:
             return
-        self._tracker = None
+        self.tracker = None
         tracker.end(self.started, error or self._status >= 500)
         if self._waits is not None:
             self._waits.close()
-        if not self.expired:
-            self.give_place_back()
+        gate = self.gate
+        if gate is not None and not self.expired:
+            self.gate = None
+            if gate.turns:
+                gate.leave()
+            else:
+                gate.running -= 1
 
     def give_place_back(self) -> None:
         """Let the next one in."""
@@ -86,7 +109,7 @@ class Exchange:
 
     def waits(self) -> Waits | None:
         """Of this request for others; None when it is over."""
-        tracker = self._tracker
+        tracker = self.tracker
         if tracker is None or self._waits is not None:
             return None if tracker is None else self._waits
         with self._making_waits:
@@ -96,7 +119,7 @@ class Exchange:
 
     async def turn_away(self) -> None:
         """503 with the time that a response takes at present, which by then will have freed a place."""
-        tracker = self._tracker
+        tracker = self.tracker
         if tracker is None:
             return
         tracker.shed()
@@ -110,7 +133,7 @@ class Exchange:
         Returns:
             What sends the answer; None when the app has begun to, or the request is over: it may take its time.
         """
-        tracker = self._tracker
+        tracker = self.tracker
         if tracker is None or self._status:
             return None
         self.expired = True
@@ -122,18 +145,6 @@ class Exchange:
             status, headers, detail = 504, [], "the request took too long and was ended"
         self.finish(error=True)
         return asyncio.get_running_loop().create_task(respond(self._send, status, {"detail": detail}, headers))
-
-    def _with_headers(self, message: Message, tracker: Tracker) -> Message:
-        """A copy: the app may send the same list of headers again."""
-        elapsed = tracker.clock() - self.started
-        milliseconds, concurrent = int(elapsed * 1000 + 0.5), tracker.concurrent
-        told = dict(message)
-        told["headers"] = [
-            *message.get("headers", ()),
-            _ELAPSED_HEADERS[milliseconds] if milliseconds < 1000 else (_ELAPSED, b"%.3fs" % elapsed),
-            _CONCURRENT_HEADERS[concurrent] if concurrent < 100 else (_CONCURRENT, b"%d" % concurrent),
-        ]
-        return told
 
 
 def _retry_after(tracker: Tracker) -> tuple[bytes, bytes]:

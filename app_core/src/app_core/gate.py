@@ -14,49 +14,49 @@ class Gate:
         max_waiting: requests that may wait for their turn; beyond that they are turned away.
     """
 
-    __slots__ = ("_max_waiting", "_turns", "limit", "running")
+    __slots__ = ("_max_waiting", "limit", "running", "turns")
 
     def __init__(self, limit: int, max_waiting: int) -> None:
         self.running = 0
-        self._turns: deque[asyncio.Future[None]] = deque()
+        self.turns: deque[asyncio.Future[None]] = deque()
         self.resize(limit, max_waiting)
 
     def resize(self, limit: int, max_waiting: int) -> None:
         """Change both bounds; who runs or waits already goes on."""
         self.limit = limit or sys.maxsize
         self._max_waiting = max_waiting
-        while self._turns and self.running < self.limit:
+        while self.turns and self.running < self.limit:
             self.running += 1
             self.leave()
 
     @property
     def waiting(self) -> int:
         """Requests in the queue."""
-        return len(self._turns)
+        return len(self.turns)
 
     async def enter(self) -> bool:
         """Wait for a place; False when the queue is full. A place once had must be given back by `leave`."""
         if self.running < self.limit:
             self.running += 1
             return True
-        if len(self._turns) >= self._max_waiting:
+        if len(self.turns) >= self._max_waiting:
             return False
         turn = asyncio.get_running_loop().create_future()
-        self._turns.append(turn)
+        self.turns.append(turn)
         try:
             await turn
         except BaseException:
             if turn.done() and not turn.cancelled():  # the place came in the moment of giving up
                 self.leave()
             with suppress(ValueError):
-                self._turns.remove(turn)
+                self.turns.remove(turn)
             raise
         return True
 
     def leave(self) -> None:
         """Give the place to whoever waited longest, else free it."""
-        while self._turns and self.running <= self.limit:
-            turn = self._turns.popleft()
+        while self.turns and self.running <= self.limit:
+            turn = self.turns.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return

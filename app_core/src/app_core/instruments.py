@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from app_core import ledger
 from app_core.deadlines import Deadlines
+from app_core.exchange import Exchange
 from app_core.executor import size_default_executor
 from app_core.family import common_folder
 from app_core.gate import Gate
@@ -96,7 +97,8 @@ class Instruments:
         self.gate = Gate(self.config.max_concurrent, self._max_queued)
         timeout = self.config.request_timeout
         self.deadlines = Deadlines(timeout) if timeout else None
-        self.enter_request: Callable[..., object] | None = None  # tells `dependency` whose request it is
+        self.watch: Callable[[Exchange], object] | None = None  # what else has to know of each request that begins
+        self._set_watch()
         self._shared_folder = shared_folder or _path_from_environment("SCALING_SHARED_FOLDER")
         self._siblings: Siblings | None = None
         self._process = 0  # the one that has begun to serve
@@ -114,9 +116,7 @@ class Instruments:
         ):  # at first, and in the worker of a server that forks after it has loaded the app
             self._process = os.getpid()
             self._join_siblings()
-        dependencies = sys.modules.get("app_core.dependencies")
-        if dependencies is not None:
-            self.enter_request = dependencies.current.set
+        self._set_watch()
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # a server without asyncio: there is no loop to look at
@@ -125,6 +125,20 @@ class Instruments:
             self._loop = loop
             self._sizing = loop.create_task(self.prepare(loop))
         self.sampler.start(loop)
+
+    def _set_watch(self) -> None:
+        dependencies = sys.modules.get("app_core.dependencies")
+        deadlines = self.deadlines
+        tell = None if dependencies is None else dependencies.current.set  # `dependency` asks whose request it is
+        if deadlines is None or tell is None:
+            self.watch = tell if deadlines is None else deadlines.open
+            return
+
+        def watch(exchange: Exchange) -> None:
+            deadlines.open(exchange)
+            tell(exchange)
+
+        self.watch = watch
 
     async def prepare(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let ASYNC_WORKER_THREADS hold for a loop that runs."""

@@ -29,29 +29,19 @@ class ScalingMiddleware:
         self._perhaps_apart = (self._path, *self._excluded)  # one look tells that nearly all requests are not
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                await self.instruments.prepare(asyncio.get_running_loop())
-                self.instruments.each_second()
-            await self._app(scope, receive, send)
-        elif scope["path"].startswith(self._perhaps_apart) and self._is_apart(scope["path"]):
-            await self._serve_apart(scope, receive, send)
-        else:
-            await self._serve(scope, receive, send)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection. Each line costs every request of the app, so what only some need is looked for in one place."""
+        if scope["type"] != "http" or (scope["path"].startswith(self._perhaps_apart) and self._is_apart(scope["path"])):
+            await self._pass(scope, receive, send)
+            return
         instruments = self.instruments
         exchange = Exchange(instruments.tracker, instruments.headers, receive, send)
-        gate, deadlines = instruments.gate, instruments.deadlines
-        if deadlines is not None:
-            deadlines.open(exchange)
-        if instruments.enter_request is not None:
-            instruments.enter_request(exchange)
+        if instruments.watch is not None:
+            instruments.watch(exchange)
         if instruments.tracker.queue_skip:
             instruments.tracker.queue_skip -= 1
         else:
             instruments.measure_queue(scope["headers"], exchange.started)
+        gate = instruments.gate
         try:
             if gate.running < gate.limit:
                 gate.running += 1
@@ -64,28 +54,27 @@ class ScalingMiddleware:
             await self._app(scope, exchange.receive, exchange.send)
         except asyncio.CancelledError:  # the server stops, or ends the work for a client that is gone, or we do
             exchange.finish(error=False)
-            if not exchange.expired or _cancelled_by_others():
+            if instruments.deadlines is None or not instruments.deadlines.cancelled(exchange):
                 raise
         finally:
-            exchange.finish(error=True)  # no last byte was sent: the app failed, or left its response unfinished
-            if deadlines is not None:
-                await deadlines.close(exchange)
+            if exchange.tracker is not None:
+                exchange.finish(error=True)  # no last byte was sent: the app failed, or left its response unfinished
+            if instruments.deadlines is not None:
+                await instruments.deadlines.close(exchange)
 
     def _is_apart(self, path: str) -> bool:
         return path == self._path or path in self._excluded or path.startswith(self._below_excluded)
 
-    async def _serve_apart(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == self._path:
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what is not measured."""
+        if scope["type"] == "lifespan":
+            await self.instruments.prepare(asyncio.get_running_loop())
+            self.instruments.each_second()
+        if scope["type"] == "http" and scope["path"] == self._path:
             self.instruments.each_second()
             await answer(self.instruments, scope, send)
         else:
             await self._app(scope, receive, send)
-
-
-def _cancelled_by_others() -> bool:
-    """Takes our own cancellation back, and says whether somebody else asked for one too."""
-    task = asyncio.current_task()
-    return task is not None and task.uncancel() > 0
 
 
 class _TakesMiddleware(Protocol):
