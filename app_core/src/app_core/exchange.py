@@ -2,15 +2,21 @@
 
 import asyncio
 import math
+from bisect import bisect_left
 from threading import Lock
 
+from app_core import ledger
 from app_core.asgi import Message, Receive, Send, respond
 from app_core.gate import Gate
+from app_core.histogram import BIN_BOUNDS
 from app_core.ledger import TEN_SECONDS
 from app_core.tracker import Tracker
 from app_core.waits import Waits
 
 _LONGEST_RETRY = 30  # seconds
+_RUNNING = ledger.RUNNING
+_ERRORS, _SECONDS = ledger.FRONT + ledger.ERRORS, ledger.FRONT + ledger.SECONDS
+_HISTOGRAM = ledger.FRONT + ledger.HISTOGRAM
 
 
 def _elapsed_header(seconds: float) -> tuple[bytes, bytes]:
@@ -49,7 +55,13 @@ class Exchange:
         self._waits: Waits | None = None
         self.gate: Gate | None = None  # that let the request in
         self.expired = False
-        self.started = tracker.begin()
+        # What follows, and `finish`, is written out here since a call takes as long as the counting.
+        self.started = now = tracker.clock()
+        if now >= tracker.second_ends:
+            tracker.move_on(now)
+        tracker.cells[_RUNNING] = tracker.concurrent = concurrent = tracker.concurrent + 1
+        if concurrent > tracker.peak:  # noqa: PLR1730 - max() is another such call
+            tracker.peak = concurrent
 
     async def receive(self) -> Message:
         """Pass a message of the client on."""
@@ -60,8 +72,6 @@ class Exchange:
 
     async def send(self, message: Message) -> None:
         """Pass a message of the app on."""
-        if self.expired:
-            return
         kind = message["type"]
         tracker = self.tracker
         if kind == "http.response.start":
@@ -72,8 +82,10 @@ class Exchange:
                 elapsed, concurrent = tracker.clock() - self.started, tracker.concurrent
                 message["headers"] = [
                     *message.get("headers", ()),
-                    _ELAPSED_HEADERS[int(elapsed * 1000 + 0.5)] if elapsed < _ELAPSED_MADE else _elapsed_header(elapsed),
-                    _CONCURRENT_HEADERS[concurrent] if concurrent < 100 else _concurrent_header(concurrent),
+                    _elapsed_header(elapsed)
+                    if elapsed >= _ELAPSED_MADE
+                    else _ELAPSED_HEADERS[int(elapsed * 1000 + 0.5)],
+                    _concurrent_header(concurrent) if concurrent >= 100 else _CONCURRENT_HEADERS[concurrent],
                 ]
         try:
             await self._send(message)
@@ -89,7 +101,18 @@ class Exchange:
         if tracker is None:
             return
         self.tracker = None
-        tracker.end(self.started, error or self._status >= 500)
+        now = tracker.clock()
+        if now >= tracker.second_ends:
+            tracker.move_on(now)
+        elapsed = now - self.started
+        cells = tracker.cells
+        cells[_RUNNING] = tracker.concurrent = tracker.concurrent - 1
+        cells[_SECONDS] += elapsed
+        cells[_HISTOGRAM + bisect_left(BIN_BOUNDS, elapsed)] += 1
+        if elapsed > tracker.longest:  # noqa: PLR1730 - the same
+            tracker.longest = elapsed
+        if error or self._status >= 500:
+            cells[_ERRORS] += 1
         if self._waits is not None:
             self._waits.close()
         gate = self.gate
@@ -144,7 +167,13 @@ class Exchange:
         else:
             status, headers, detail = 504, [], "the request took too long and was ended"
         self.finish(error=True)
-        return asyncio.get_running_loop().create_task(respond(self._send, status, {"detail": detail}, headers))
+        answer = respond(self._send, status, {"detail": detail}, headers)
+        self._send = _discard
+        return asyncio.get_running_loop().create_task(answer)
+
+
+async def _discard(_message: Message) -> None:
+    """Where an app that was told to end says the rest."""
 
 
 def _retry_after(tracker: Tracker) -> tuple[bytes, bytes]:

@@ -29,18 +29,18 @@ class Tracker:
 
     __slots__ = (
         "_each_second",
-        "_longest",
-        "_peak",
         "_queue_longest",
         "_queue_measured",
         "_queue_stride",
         "_second",
-        "_second_ends",
         "cells",
         "clock",
         "concurrent",
         "ledger",
+        "longest",
+        "peak",
         "queue_skip",
+        "second_ends",
         "started",
         "wall_offset",
     )
@@ -54,13 +54,13 @@ class Tracker:
         self.ledger = Ledger()
         self.cells = self.ledger.cells  # of the ledger; a name of its own, since each request uses it often
         self.concurrent = 0
-        self._longest = self._queue_longest = 0.0  # of the second under way, as are the next two
-        self._peak = 0
+        self.longest = self._queue_longest = 0.0  # of the second under way, as are the next two
+        self.peak = 0
         self._queue_measured = 0
         self._queue_stride = 0  # requests left out for each whose time in the proxy's queue is measured,
         self.queue_skip = 0  # and how many of them are still to come
         self._second = int(self.started)
-        self._second_ends = self.started  # so the first request moves on
+        self.second_ends = self.started  # so the first request moves on
         self.wall_offset = time.time() - self.started
         self.cells[ledger.SECOND] = self._second
         self.ledger.open_rows((window, self._second // window.slice_seconds) for window in WINDOWS)
@@ -68,25 +68,25 @@ class Tracker:
     def begin(self) -> float:
         """Count a request that arrived; returns the time, which `end` wants back."""
         now = self.clock()
-        if now >= self._second_ends:
+        if now >= self.second_ends:
             self.move_on(now)
         self.cells[ledger.RUNNING] = self.concurrent = concurrent = self.concurrent + 1
-        if concurrent > self._peak:  # noqa: PLR1730 - the hot path; max() costs a call
-            self._peak = concurrent
+        if concurrent > self.peak:  # noqa: PLR1730 - the hot path; max() costs a call
+            self.peak = concurrent
         return now
 
     def end(self, started: float, error: bool) -> None:  # noqa: FBT001 - the hot path; a keyword costs time
         """Count a request that began at `started` as finished now."""
         now = self.clock()
-        if now >= self._second_ends:
+        if now >= self.second_ends:
             self.move_on(now)
         elapsed = now - started
         cells = self.cells
         cells[ledger.RUNNING] = self.concurrent = self.concurrent - 1
         cells[_SECONDS] += elapsed
         cells[_HISTOGRAM + bisect_left(BIN_BOUNDS, elapsed)] += 1
-        if elapsed > self._longest:  # noqa: PLR1730 - the same
-            self._longest = elapsed
+        if elapsed > self.longest:  # noqa: PLR1730 - the same
+            self.longest = elapsed
         if error:
             cells[_ERRORS] += 1
 
@@ -111,7 +111,7 @@ class Tracker:
     def now(self) -> float:
         """The time; what the windows hold is up to it from here on."""
         now = self.clock()
-        if now >= self._second_ends:
+        if now >= self.second_ends:
             self.move_on(now)
         self._write_extremes()
         return now
@@ -131,7 +131,7 @@ class Tracker:
         second = int(now)
         cells = self.cells
         self._write_extremes()
-        cells[ledger.LAST_PEAK], cells[ledger.LAST_PEAK_SECOND] = self._peak, self._second
+        cells[ledger.LAST_PEAK], cells[ledger.LAST_PEAK_SECOND] = self.peak, self._second
         self.ledger.open_rows(
             (window, index)
             for window in WINDOWS
@@ -139,9 +139,9 @@ class Tracker:
             for index in range(max(self._second // window.slice_seconds + 1, opened - window.slices), opened + 1)
         )
         cells[ledger.SECOND] = self._second = second
-        self._second_ends = second + 1.0
-        self._longest = self._queue_longest = 0.0
-        self._peak = self.concurrent
+        self.second_ends = second + 1.0
+        self.longest = self._queue_longest = 0.0
+        self.peak = self.concurrent
         self.wall_offset = time.time() - now
         self._queue_stride = self._queue_measured * (self._queue_stride + 1) // _QUEUE_MEASURED_A_SECOND
         self._queue_measured = 0
@@ -151,6 +151,6 @@ class Tracker:
         """What the second under way has seen so far, into the slices that it belongs to."""
         for window in WINDOWS:
             index = self._second // window.slice_seconds
-            self.ledger.raise_row(window, index, ledger.ROW_LONGEST, self._longest)
+            self.ledger.raise_row(window, index, ledger.ROW_LONGEST, self.longest)
             self.ledger.raise_row(window, index, ledger.ROW_QUEUE_LONGEST, self._queue_longest)
-            self.ledger.raise_row(window, index, ledger.ROW_PEAK, self._peak)
+            self.ledger.raise_row(window, index, ledger.ROW_PEAK, self.peak)
