@@ -2,40 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
 
 from app_core import ScalingMiddleware, instrument
 from tests.support.asgi import cgroup_v2, reply
-
-
-@contextmanager
-def served(app) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical"))
-    ready = threading.Event()
-    startup = server.startup
-
-    async def tell(*arguments, **options):
-        await startup(*arguments, **options)
-        ready.set()
-
-    server.startup = tell
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        assert ready.wait(10), "uvicorn did not start in 10 s"
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        assert not thread.is_alive()
+from tests.support.served import served
 
 
 @pytest.fixture

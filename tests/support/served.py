@@ -1,0 +1,31 @@
+"""A real uvicorn in a thread, on a free port of loopback."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+
+@contextmanager
+def served(app, **options) -> Iterator[str]:
+    """Serve the app; gives its address. Options are those of `uvicorn.Config`."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", **options))
+    ready = threading.Event()
+    startup = server.startup
+
+    async def tell(*arguments, **keywords):
+        await startup(*arguments, **keywords)
+        ready.set()
+
+    server.startup = tell
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        assert ready.wait(10), "uvicorn did not start in 10 s"
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
