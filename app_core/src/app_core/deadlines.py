@@ -28,12 +28,15 @@ class Deadlines:
         """Watch a request that the task of now serves."""
         self._open[exchange] = asyncio.current_task()
 
-    async def close(self, exchange: Exchange) -> None:
-        """The app is done with the request; what was answered in its stead is sent before the server hears of that."""
+    def close(self, exchange: Exchange) -> None:
+        """The app is done with the request."""
         self._open.pop(exchange, None)
+
+    async def answered(self, exchange: Exchange) -> None:
+        """Wait until what was answered in the app's stead is sent: the server must not hear before that the app is done."""
+        exchange.give_place_back()
         ended = self._ended.pop(exchange, None)
         if ended is not None:
-            exchange.give_place_back()
             await ended.answer
 
     def end_overdue(self, now: float) -> None:

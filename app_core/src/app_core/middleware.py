@@ -59,8 +59,11 @@ class ScalingMiddleware:
         finally:
             if exchange.tracker is not None:
                 exchange.finish(error=True)  # no last byte was sent: the app failed, or left its response unfinished
-            if instruments.deadlines is not None:
-                await instruments.deadlines.close(exchange)
+            deadlines = instruments.deadlines
+            if deadlines is not None:
+                deadlines.close(exchange)
+                if exchange.expired:
+                    await deadlines.answered(exchange)
 
     def _is_apart(self, path: str) -> bool:
         return path == self._path or path in self._excluded or path.startswith(self._below_excluded)
