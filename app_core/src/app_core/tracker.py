@@ -145,6 +145,7 @@ class Tracker:
         self.wall_offset = time.time() - now
         self._queue_stride = self._queue_measured * (self._queue_stride + 1) // _QUEUE_MEASURED_A_SECOND
         self._queue_measured = 0
+        self.queue_skip = min(self.queue_skip, self._queue_stride)  # else a rate that fell would go unmeasured for long
         self._each_second()
 
     def _write_extremes(self) -> None:
