@@ -6,6 +6,7 @@ instrument(app)
 ```
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from app_core.gauges import Gauges
@@ -17,6 +18,7 @@ from app_core.profiles import ScalingConfig, SettingError
 if TYPE_CHECKING:
     from app_core.deduplication import Deduplicator
     from app_core.dependencies import dependency
+    from app_core.httpx_client import measure_client
 
 __all__ = [
     "HEALTH_PATHS",
@@ -28,18 +30,19 @@ __all__ = [
     "SettingError",
     "dependency",
     "instrument",
+    "measure_client",
     "sqlalchemy_pool",
 ]
 
+# Loaded when an app asks for them: the others pay neither the memory nor, for `dependency`, the time of each request.
+_WHEN_ASKED = {
+    "Deduplicator": "app_core.deduplication",
+    "dependency": "app_core.dependencies",
+    "measure_client": "app_core.httpx_client",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Load what only some apps use when it is asked for: requests pay for `dependency` only in apps that have it."""
-    if name == "dependency":
-        from app_core.dependencies import dependency  # noqa: PLC0415
-
-        return dependency
-    if name == "Deduplicator":
-        from app_core.deduplication import Deduplicator  # noqa: PLC0415
-
-        return Deduplicator
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _WHEN_ASKED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_WHEN_ASKED[name]), name)

@@ -28,7 +28,7 @@ class ScalingMiddleware:
         self._below_excluded = tuple(f"{path}/" for path in self._excluded)
         self._perhaps_apart = (self._path, *self._excluded)  # one look tells that nearly all requests are not
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901, PLR0912 - each call that it were cut by is paid by every request
         """Serve one connection. Each line costs every request of the app, so what only some need is looked for in one place."""
         if scope["type"] != "http" or (scope["path"].startswith(self._perhaps_apart) and self._is_apart(scope["path"])):
             await self._pass(scope, receive, send)
