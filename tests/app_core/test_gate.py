@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from app_core import ScalingMiddleware
 from app_core.gate import Gate
 from tests.support.asgi import WINDOW, Call, Clock, Puppet, cgroup_v2, fetch, settle
+from tests.support.counted import count
 
 
 @pytest.fixture
@@ -82,11 +83,11 @@ async def test_a_full_queue_answers_503_with_retry_after_and_that_is_shed_and_an
 
 async def test_retry_after_is_the_time_that_a_response_takes_at_present(measured, clock):
     tracker = measured.instruments.tracker
-    tracker.end(tracker.begin() - 6.2, error=False)
+    count(tracker, took=6.2)
     calls = [Call(measured) for _ in range(5)]
     await settle()
     assert (await fetch(measured)).headers[b"retry-after"] == b"7"
-    tracker.end(tracker.begin() - 600, error=False)
+    count(tracker, took=600)
     assert (await fetch(measured)).headers[b"retry-after"] == b"30"
     for call in calls:
         call.task.cancel()

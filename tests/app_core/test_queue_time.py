@@ -11,6 +11,7 @@ from app_core import ScalingMiddleware
 from app_core.queue_time import waited
 from app_core.tracker import Tracker
 from tests.support.asgi import WINDOW, Clock, cgroup_v2, fetch, reply
+from tests.support.counted import begin
 
 NOW = 1_790_000_000.0  # in 2026
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -149,13 +150,13 @@ def serve(tracker, clock, rate, seconds):
     came = []
     for _ in range(round(rate * seconds)):
         clock.advance(1 / rate)
-        started = tracker.begin()
+        exchange = begin(tracker)
         if tracker.queue_skip:
             tracker.queue_skip -= 1
         else:
             tracker.queued(0.001)
-            came.append(started)
-        tracker.end(started, error=False)
+            came.append(exchange.started)
+        exchange.finish(error=False)
     return came
 
 

@@ -7,6 +7,7 @@ from app_core.recommendation import recommend
 from app_core.resources import Limits
 from app_core.tracker import Tracker
 from tests.support.asgi import Clock
+from tests.support.counted import count, count_together
 
 MIB = 1 << 20
 SMALL = Limits(512 * MIB, 0.5)
@@ -30,7 +31,7 @@ def advise(tracker, limits=SMALL, **environ):
 def test_a_process_younger_than_the_window_has_too_little_to_say(tracker, clock):
     for _ in range(899):
         clock.advance(1)
-        tracker.end(tracker.begin() - 20, error=True)
+        count(tracker, took=20, error=True)
     advice = advise(tracker)
     assert advice["should_scale"] is False
     assert advice["reason"] == "Insufficient data"
@@ -42,9 +43,9 @@ def test_a_process_younger_than_the_window_has_too_little_to_say(tracker, clock)
 def test_twenty_requests_are_the_least_that_a_mean_or_a_rate_rests_on(tracker, clock):
     clock.advance(1000)
     for _ in range(19):
-        tracker.end(tracker.begin() - 20, error=True)
+        count(tracker, took=20, error=True)
     assert advise(tracker)["triggers"] == []
-    tracker.end(tracker.begin() - 20, error=True)
+    count(tracker, took=20, error=True)
     assert advise(tracker)["triggers"] == ["High response time: 20.0s", "High error rate: 100.0%"]
 
 
@@ -52,8 +53,7 @@ def test_twenty_requests_are_the_least_that_a_mean_or_a_rate_rests_on(tracker, c
 def test_concurrency_counts_when_it_is_consistent(tracker, clock, together, triggers):
     for _ in range(13):  # of the window's 16 slices
         clock.advance(60)
-        for started in [tracker.begin() for _ in range(together)]:
-            tracker.end(started, error=False)
+        count_together(tracker, together)
     clock.advance(180)
     assert advise(tracker)["triggers"] == triggers
     assert advise(tracker)["metrics"]["peak_concurrent"] == together
@@ -61,8 +61,7 @@ def test_concurrency_counts_when_it_is_consistent(tracker, clock, together, trig
 
 def test_one_burst_is_no_reason(tracker, clock):
     clock.advance(1000)
-    for started in [tracker.begin() for _ in range(50)]:
-        tracker.end(started, error=False)
+    count_together(tracker, 50)
     assert advise(tracker)["triggers"] == []
     assert advise(tracker)["metrics"]["peak_concurrent"] == 50
 
@@ -71,8 +70,7 @@ def test_the_bounds_grow_with_the_instance(tracker, clock):
     for _ in range(20):
         clock.advance(60)
         tracker.note_memory(600 * MIB)
-        for started in [tracker.begin() for _ in range(20)]:
-            tracker.end(started, error=False)
+        count_together(tracker, 20)
     assert advise(tracker)["triggers"] == ["High concurrency: 20 users", "High memory usage: 600MB"]
     assert advise(tracker, Limits(2048 * MIB, 1))["triggers"] == []
     assert advise(tracker, Limits(None, None), MAX_CONCURRENT="0")["triggers"] == [

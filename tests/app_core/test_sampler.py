@@ -7,6 +7,7 @@ import pytest
 
 from app_core.instruments import Instruments
 from tests.support.asgi import WINDOW, Clock, cgroup_v2
+from tests.support.counted import count
 
 MIB = 1 << 20
 
@@ -118,7 +119,7 @@ def test_memory_above_its_threshold_is_logged_once_until_it_fell(root, loop, cap
 def test_slow_responses_are_logged(instruments, loop, caplog):
     caplog.set_level(logging.WARNING, "app_core")
     instruments.sampler.start(loop)
-    instruments.tracker.end(instruments.tracker.begin() - 6, error=False)
+    count(instruments.tracker, took=6)
     looks(loop, 40)
     assert caplog.messages == ["responses took 6.0 s on average over 1 minute, above RESPONSE_TIME_WARNING=5"]
 
@@ -127,7 +128,7 @@ def test_a_threshold_of_zero_is_off(root, loop, caplog, monkeypatch):
     monkeypatch.setenv("MEMORY_WARNING_MB", "0")
     monkeypatch.setenv("RESPONSE_TIME_WARNING", "0")
     instruments = Instruments(cgroup_root=root)
-    instruments.tracker.end(instruments.tracker.begin() - 600, error=False)
+    count(instruments.tracker, took=600)
     instruments.sampler.start(loop)
     looks(loop, 40)
     assert not caplog.messages

@@ -12,6 +12,7 @@ from app_core.instance import describe, guess_plan
 from app_core.recommendation import recommend
 from app_core.resources import Limits, Resources
 from tests.support.asgi import WINDOW, Call, Clock, Puppet, cgroup_v2, fetch, http_scope, settle
+from tests.support.counted import count, count_together
 
 HEALTH = "/api/health/scaling"
 
@@ -20,7 +21,7 @@ def minutes_of_requests(tracker, clock, minutes, *, took=0.1, error=False):
     """Six requests a minute, one at a time."""
     for _ in range(6 * minutes):
         clock.advance(10)
-        tracker.end(tracker.begin() - took, error)
+        count(tracker, took=took, error=error)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def advice(measured):
 def test_1_one_slow_request_recommends_nothing(measured, clock):
     clock.advance(1000)
     tracker = measured.instruments.tracker
-    tracker.end(tracker.begin() - 60, error=True)
+    count(tracker, took=60, error=True)
     assert advice(measured)["should_scale"] is False
 
     minutes_of_requests(tracker, clock, 17, took=9)
@@ -128,9 +129,7 @@ async def test_8_a_burst_between_two_polls_is_seen(measured, puppet, clock):
 
 async def test_9_the_peak_is_over_a_window_and_goes_down_again(measured, clock):
     tracker = measured.instruments.tracker
-    started = [tracker.begin() for _ in range(12)]
-    for one in started:
-        tracker.end(one, error=False)
+    count_together(tracker, 12)
     assert [tracker.view().peak(WINDOW[name]) for name in ("10s", "1m", "5m", "15m")] == [12, 12, 12, 12]
     clock.advance(66)
     assert [tracker.view().peak(WINDOW[name]) for name in ("10s", "1m", "5m", "15m")] == [0, 0, 12, 12]

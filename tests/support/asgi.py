@@ -13,8 +13,8 @@ WINDOW = {window.name: window for window in WINDOWS}
 class Clock:
     """A monotonic clock that moves when told."""
 
-    def __init__(self) -> None:
-        self.now = 1200.0
+    def __init__(self, now: float = 1200.0) -> None:
+        self.now = now
 
     def __call__(self) -> float:
         return self.now

@@ -28,3 +28,14 @@ def quantile(share: float, counted: list[float], first: int, longest: float) -> 
     inside = (rank - below) / (counted[place] - below)
     value = low + (BIN_BOUNDS[bin_number] - low) * inside
     return min(longest, value)
+
+
+def least_of_longest(counted: list[float], first: int) -> float:
+    """Seconds that the longest duration took at least, by its bin: other processes tell the longest itself once a second only.
+
+    Args:
+        counted: how many durations there are up to and in each bin, from bin number `first` on; at least one in all.
+        first: number of the first of these bins.
+    """
+    bin_number = first + bisect_left(counted, counted[-1])
+    return BIN_BOUNDS[bin_number - 1] if bin_number else 0.0

@@ -39,7 +39,6 @@ TOTALS = QUEUE_HISTOGRAM + BINS
 _ROW_INDEX, ROW_LONGEST, ROW_QUEUE_LONGEST, ROW_PEAK, ROW_JOINT_PEAK = range(5)
 _ROW_TOTALS = 5
 _ROW = _ROW_TOTALS + TOTALS
-_ORIGIN = FRONT + TOTALS  # of the rings; totals that are all zero
 _NAME_BYTES = 64
 OTHER = "other"
 
@@ -73,7 +72,7 @@ class Window(NamedTuple):
 
 def _windows(*sizes: tuple[str, int, int]) -> tuple[Window, ...]:
     windows: list[Window] = []
-    offset = _ORIGIN + TOTALS
+    offset = FRONT + TOTALS
     for name, slice_seconds, slices in sizes:
         windows.append(Window(name, slice_seconds, slices, offset))
         offset += (slices + 1) * _ROW
@@ -149,13 +148,17 @@ class Ledger:
             self.cells[row + field] = value
 
     def row_before(self, window: Window, second: int) -> int | None:
-        """The cell where the totals begin as they stood when the window did; None when nothing was counted since."""
-        index = window.oldest(second)
-        row = window.offset + index % (window.slices + 1) * _ROW
-        if self.cells[row + _ROW_INDEX] == index + 1:
-            return row + _ROW_TOTALS
-        # Else the process began later than the window, or had nothing to count any more.
-        return _ORIGIN if self.cells[SECOND] // window.slice_seconds >= index else None
+        """The cell where the totals begin as they stood when the window did; None when nothing was counted since.
+
+        The first slice that is there: the process may have begun later than the window, and then with totals of 0, or be a slice
+        ahead of who reads it, and then have written over the oldest one.
+        """
+        oldest, length = window.oldest(second), window.slices + 1
+        for index in range(max(oldest, 0), oldest + length):
+            row = window.offset + index % length * _ROW
+            if self.cells[row + _ROW_INDEX] == index + 1:
+                return row + _ROW_TOTALS
+        return None
 
     def of_rows(self, window: Window, field: int, second: int) -> list[float]:
         """A value of each slice of the window, oldest first; 0 for slices that this process has not seen."""

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import accumulate
+from math import fsum
 from operator import add, sub
 from typing import NamedTuple
 
 from app_core import ledger
-from app_core.histogram import quantile
+from app_core.histogram import least_of_longest, quantile
 from app_core.ledger import Kind, Ledger, Window
 
 
@@ -56,7 +57,7 @@ class View:
         self._alive = [member.ledger for member in members if member.alive]
         self._second = second
         self._times = _Bins(self._ledgers, ledger.HISTOGRAM)
-        self._scalars = _sum([each.totals(0, ledger.SCALARS) for each in self._ledgers])
+        self._scalars = _total([each.totals(0, ledger.SCALARS) for each in self._ledgers])
         self._statistics: dict[Window, WindowStatistics] = {}
         self.requests = int(self._times.counted())
 
@@ -133,9 +134,10 @@ class View:
         errors, seconds = (self._rise(place, rows) for place in (ledger.ERRORS, ledger.SECONDS))
         counted = self._times.since(rows)
         requests = int(counted[-1])
-        if not requests:
+        if requests <= 0:  # below 0 when another process closes a slice while it is read
             return WindowStatistics(window.seconds, 0, int(errors), None, None, None, None, None)
-        longest, first = self._largest(window, ledger.ROW_LONGEST), self._times.first
+        first = self._times.first
+        longest = max(self._largest(window, ledger.ROW_LONGEST), least_of_longest(counted, first))
         p50, p95, p99 = [quantile(share, counted, first, longest) for share in (0.5, 0.95, 0.99)]
         return WindowStatistics(window.seconds, requests, int(errors), seconds / requests, p50, p95, p99, longest)
 
@@ -146,11 +148,12 @@ class View:
         rows = self._rows(window)
         counted = self._queue_times.since(rows)
         measured = int(counted[-1])
-        if not measured:
+        if measured <= 0:
             return _NO_QUEUE
         seconds = self._rise(ledger.QUEUE_SECONDS, rows)
-        longest = self._largest(window, ledger.ROW_QUEUE_LONGEST)
-        p95 = quantile(0.95, counted, self._queue_times.first, longest)
+        first = self._queue_times.first
+        longest = max(self._largest(window, ledger.ROW_QUEUE_LONGEST), least_of_longest(counted, first))
+        p95 = quantile(0.95, counted, first, longest)
         return QueueStatistics(measured, seconds / measured, p95, longest)
 
     def mean(self, window: Window) -> float | None:
@@ -234,7 +237,12 @@ def _sum(rows: list[list[float]]) -> list[float]:
 
 
 def _by_name(values: Iterable[tuple[str, list[float]]]) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[list[float]]] = {}
     for name, row in values:
-        found[name] = list(map(add, found[name], row)) if name in found else row
-    return found
+        found.setdefault(name, []).append(row)
+    return {name: _total(rows) for name, rows in found.items()}
+
+
+def _total(rows: list[list[float]]) -> list[float]:
+    """The sum that does not depend on the order of its parts: else a counter might fall by a rounding, which looks like a restart."""
+    return rows[0] if len(rows) == 1 else list(map(fsum, zip(*rows, strict=True)))
