@@ -6,14 +6,15 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
+from weakref import ref
 
 from app_core import ledger
 from app_core.deadlines import Deadlines
 from app_core.exchange import Exchange
 from app_core.executor import size_default_executor
-from app_core.family import common_folder
 from app_core.gate import Gate
 from app_core.gauges import Gauges
 from app_core.instance import Identity
@@ -101,20 +102,20 @@ class Instruments:
         self._set_watch()
         self._shared_folder = shared_folder or _path_from_environment("SCALING_SHARED_FOLDER")
         self._siblings: Siblings | None = None
-        self._process = 0  # the one that has begun to serve
+        self._serves = False  # whether this process has begun to
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sizing: asyncio.Task[None] | None = None  # held, or it could be lost half-way
         self._memory: int | None = None
         self._memory_read = -1.0  # when
         self._cpu_before = time.process_time()
         self.started = self.tracker.started  # of the instance, on the clock
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=partial(_begin_anew, ref(self)))
 
     def each_second(self) -> None:
         """What has to be looked after while the app serves, called by its requests and by the health endpoint."""
-        if (
-            self._process != os.getpid()
-        ):  # at first, and in the worker of a server that forks after it has loaded the app
-            self._process = os.getpid()
+        if not self._serves:
+            self._serves = True
             self._join_siblings()
         self._set_watch()
         try:
@@ -204,21 +205,43 @@ class Instruments:
                 return
 
     def _join_siblings(self) -> None:
-        folder = common_folder(self._shared_folder)
-        if folder is None:
+        if os.name != "posix":  # nothing tells who is alive
             return
-        from app_core.siblings import Birth, Siblings  # noqa: PLC0415 - only systems that have file locks
+        from app_core.family import common_folder  # noqa: PLC0415 - it needs locks of files, which Windows has not
 
-        birth = Birth(self.identity.id, self.identity.started_at, self.started, self.resources.cpu_at_start)
+        folder = self._shared_folder
         try:
-            self._siblings = Siblings(folder, birth)
+            folder = common_folder(folder)
+            if folder is None:
+                return
+            from app_core.siblings import Birth, Siblings  # noqa: PLC0415 - needless in a process that serves alone
+
+            birth = Birth(self.identity.id, self.identity.started_at, self.started, self.resources.cpu_at_start)
+            self._siblings = siblings = Siblings(folder, birth)
         except OSError as error:
-            logger.warning("the numbers are of this process alone, since %s can't be used: %s", folder, error)
+            where = folder or "the folder for temporary files"
+            logger.warning("the numbers are of this worker process alone, since %s can't be used: %s", where, error)
             return
-        birth = self._siblings.birth
+        birth = siblings.birth
         self.identity = self.identity._replace(id=birth.id, started_at=birth.started_at)
         self.started, self.resources.cpu_at_start = birth.clock, birth.cpu_seconds
-        self.tracker.move_to(self._siblings.own)
+        self.tracker.move_to(siblings.own)
+        self._share_with_siblings(siblings)
+
+    def leave_siblings(self) -> None:
+        """Count alone and from zero, as the child of a fork must: it is none of the instance's workers."""
+        if self._siblings is not None:
+            self._siblings.leave()
+            self._siblings = None
+        self.tracker.begin_anew()
+        self._cpu_before = 0.0  # a child's own begins at 0
+        self._serves = False  # until it does
+
+
+def _begin_anew(forked: "ref[Instruments]") -> None:
+    instruments = forked()
+    if instruments is not None:
+        instruments.leave_siblings()
 
 
 def _last_peak(of_one: ledger.Ledger, second: int) -> float:

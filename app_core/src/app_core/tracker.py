@@ -50,7 +50,11 @@ class Tracker:
     ) -> None:
         self.clock = clock
         self._each_second = each_second
-        self.started = clock()
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget everything, as the child of a fork must: what was counted is its parent's."""
+        self.started = self.clock()
         self.ledger = Ledger()
         self.cells = self.ledger.cells  # of the ledger; a name of its own, since each request uses it often
         self.concurrent = 0
