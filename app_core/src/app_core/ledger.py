@@ -182,7 +182,8 @@ class Ledger:
 
     def place_of(self, kind: Kind, name: str) -> int:
         """The place of a name's first value, claimed if it is new. Names beyond the eleventh of a kind are all `other`."""
-        short = f"{kind}:{name}".encode()[:_NAME_BYTES].decode(errors="ignore").removeprefix(f"{kind}:")
+        whole = f"{kind}:{name}".encode(errors="replace")
+        short = whole[:_NAME_BYTES].decode(errors="ignore").removeprefix(f"{kind}:")
         with self._lock:
             place = self._places.get((kind, short))
             if place is None:
