@@ -128,6 +128,7 @@ class Report:
             "pools": {
                 name: {"in_use": int(in_use), "size": int(size)}
                 for name, (in_use, size, *_) in view.named(Kind.POOL, of_the_living=True).items()
+                if size  # none of one that can't be read
             },
             "cache": _cache(view),
             "signals": {name: int(count) for name, (count, *_) in view.named(Kind.SIGNAL).items()},

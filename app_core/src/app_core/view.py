@@ -100,7 +100,8 @@ class View:
     @property
     def queued(self) -> int:
         """Of them those that wait for their turn."""
-        return int(sum(each.cells[ledger.QUEUED] for each in self._alive))
+        # The other processes tell it once a second, so it may be of more than are under way by now.
+        return int(sum(min(each.cells[ledger.QUEUED], each.cells[ledger.RUNNING]) for each in self._alive))
 
     @property
     def resident_bytes(self) -> float:
