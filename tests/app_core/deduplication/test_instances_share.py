@@ -108,11 +108,24 @@ async def test_a_leader_that_takes_longer_than_its_lease_keeps_it(shared):
     end = time.monotonic() + 1
     await until(lambda: time.monotonic() > end)
     assert other.begun == []
+    (flight,) = first._board._flights.values()
     work.begun[0].set_result("result")
     assert await outcomes(calls) == ["result"] * 2
+    await until(flight.lease._renewal.done)
 
 
-async def test_a_leader_that_was_paused_and_replaced_cannot_overwrite_the_newer_result(shared):
+async def test_a_claim_whose_answer_was_lost_and_that_is_sent_again_is_not_locked_out_by_itself(shared):
+    backend = shared.new()._backend
+    keys = backend._keys("key")
+    assert await backend._ask_for_the_lock(keys, "token") == 1
+    assert await backend._ask_for_the_lock(keys, "token") == 1
+    assert await backend._ask_for_the_lock(keys, "another") == 0
+
+
+@pytest.mark.parametrize("fails", (False, True))
+async def test_a_leader_that_was_paused_and_replaced_can_neither_overwrite_the_newer_result_nor_free_the_lock(
+    shared, fails
+):
     first, second, work, other = (*(shared.new(redis={"lease": 0.2}) for _ in range(2)), Work(), Work())
     (paused,) = await begin(first.run("key", work))
     await until(lambda: work.begun)
@@ -120,8 +133,11 @@ async def test_a_leader_that_was_paused_and_replaced_cannot_overwrite_the_newer_
     flight.lease._renewal.cancel()  # as if its process had stood still
     (waiting,) = await begin(second.run("key", other))
     await until(lambda: other.begun)
-    work.begun[0].set_result("old")
-    assert await paused == "old"
+    if fails:
+        work.begun[0].set_exception(OSError())
+    else:
+        work.begun[0].set_result("old")
+    assert [type(outcome) for outcome in await outcomes([paused])] == [OSError if fails else str]
     await first._backend.aclose()
     assert await shared.names("result") == []
     assert len(await shared.names("lock")) == 1
@@ -210,6 +226,16 @@ async def test_a_forgotten_key_is_forgotten_for_all_and_cannot_be_stored_by_who_
     work.begun[1].set_result("stale")
     await leading
     assert await second.run("own", Counted("new")) == "new"
+
+
+async def test_an_execution_from_before_a_clear_gives_its_lock_back_and_stores_nothing(shared):
+    dedup, work = shared.new(), Work()
+    (leading,) = await begin(dedup.run("key", work))
+    await until(lambda: work.begun)
+    dedup.clear()
+    work.begun[0].set_result("old")
+    assert await leading == "old"
+    assert await shared.new().run("key", Counted("new")) == "new"  # at once: the lease is 30 s
 
 
 async def test_where_nothing_is_kept_redis_is_not_asked_and_with_no_entries_in_memory_it_is_asked_always(shared):

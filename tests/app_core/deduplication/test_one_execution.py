@@ -194,6 +194,30 @@ async def test_a_computation_that_asks_for_its_own_key_is_told_at_once():
     assert dedup.stats().in_progress == 0
 
 
+async def test_one_that_took_the_lead_over_is_told_so_too():
+    dedup = Deduplicator()
+
+    async def recursive():
+        return await dedup.run("key", recursive)
+
+    calls = await begin(dedup.run("key", Work()), dedup.run("key", recursive))
+    calls[0].cancel()
+    assert [type(outcome) for outcome in await outcomes(calls)] == [asyncio.CancelledError, RuntimeError]
+
+
+async def test_those_who_gave_up_waiting_for_a_long_execution_are_not_remembered():
+    dedup, work = Deduplicator(), Work()
+    calls = await begin(dedup.run("key", work))
+    impatient = await begin(*(dedup.run("key", work) for _ in range(1000)))
+    for call in impatient:
+        call.cancel()
+    await outcomes(impatient)
+    (flight,) = dedup._board._flights.values()
+    assert not flight._turns
+    work.begun[0].set_result("result")
+    await outcomes(calls)
+
+
 async def test_a_computation_may_ask_for_other_keys():
     dedup = Deduplicator()
 

@@ -166,6 +166,19 @@ except ImportError as error:
     assert ran.stdout == "redis-py is not installed: pip install 'render-autoscaler-core[redis]'\n"
 
 
+class OfAnEndedLoop(Redis):
+    """What redis-py does with a connection that was made in another asyncio.run."""
+
+    async def eval(self, *arguments):
+        raise RuntimeError("Event loop is closed")
+
+
+async def test_a_client_whose_connections_are_of_a_loop_that_has_ended_counts_as_away():
+    dedup = Deduplicator(backend=RedisBackend(OfAnEndedLoop()))
+    assert await dedup.run("key", Counted()) == "result"
+    assert dedup.stats().backend_errors == 1
+
+
 def test_one_whose_event_loop_ended_leaves_its_lock_to_expire():
     """No call is made of it, and nothing is complained about."""
     dedup = Deduplicator(backend=RedisBackend(Redis(port=1), timeout=0.05))

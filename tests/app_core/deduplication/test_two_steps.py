@@ -77,6 +77,17 @@ async def test_where_waiters_retry_or_no_error_is_named_the_next_one_processes(o
     assert dedup.stats().failures == 1
 
 
+@pytest.mark.parametrize("how", (("complete", "result"), ("fail", OSError()), ("fail",)))
+async def test_a_task_that_has_said_how_it_ended_is_watched_no_more(how):
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    made, calls = await handlers(Deduplicator(), 1)
+    made[0].end.set_result(how)
+    assert await outcomes(calls) == ["processed"]
+    await settle()
+    assert complaints == []
+
+
 @pytest.mark.parametrize("cancelled", (False, True))
 async def test_when_a_task_ends_without_a_word_the_next_one_processes_at_once(cancelled):
     dedup = Deduplicator()

@@ -109,7 +109,8 @@ class Deduplicator:
             ttl: seconds to keep the result, other than the Deduplicator's.
 
         Raises:
-            RuntimeError: called from inside its own `compute`, or from two event loops.
+            RuntimeError: called by its own `compute` (in the same task; a task that `compute` starts and waits for is not seen),
+                or from two event loops.
             TypeError: the result cannot be copied for others.
             ValueError: `ttl` is out of its range.
         """

@@ -1,7 +1,8 @@
 """Several instances share one execution, and its result, through Redis (or Valkey).
 
 Each key has a result and a lock. The lock holds the random token of the one that executes, and expires unless that one
-renews it: a killed instance holds the others up for at most `lease`. Every write is a script that the server runs as a whole and that
+renews it: a killed instance holds the others up for at most `lease`, and one whose event loop stands still for longer counts as
+killed. Every write is a script that the server runs as a whole and that
 compares the token first, so one that was paused and replaced meanwhile can change nothing. Errors stay in their process.
 """
 
@@ -167,7 +168,11 @@ class RedisBackend:
         try:
             async with asyncio.timeout(self._timeout):
                 reply = await self._client.eval(script, len(keys), *keys, *arguments)
-        except (RedisError, OSError) as error:
+        except (
+            RedisError,
+            OSError,
+            RuntimeError,
+        ) as error:  # RuntimeError: its connections are of a loop that has ended
             self._breaker.failed(error)
             return None
         self._breaker.answered()

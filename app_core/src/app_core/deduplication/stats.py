@@ -15,7 +15,7 @@ class Stats:
         evictions: results dropped for more recently used ones.
         expired: results whose time had passed when they were dropped.
         entries: results kept now.
-        in_progress: executions now.
+        in_progress: executions now, those included that wait for another instance's.
         waiting: calls that wait for somebody else's execution now.
         backend_errors: times that the shared store failed, or could not take a result.
     """
