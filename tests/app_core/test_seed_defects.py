@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -11,10 +14,17 @@ from app_core import ScalingMiddleware, instrument
 from app_core.instance import describe, guess_plan
 from app_core.recommendation import recommend
 from app_core.resources import Limits, Resources
+from autoscaler.core.durations import MINUTE
+from autoscaler.core.evaluate import Ask
+from autoscaler.core.observations import Reading
+from autoscaler.core.readings import read
+from autoscaler.policyfile import load_file
 from tests.support.asgi import WINDOW, Call, Clock, Puppet, cgroup_v2, fetch, http_scope, settle
-from tests.support.counted import count, count_together
+from tests.support.counted import begin, count, count_together
+from tests.support.evidence import Play
 
 HEALTH = "/api/health/scaling"
+POLICY = Path(__file__).parents[2] / "policies" / "holisticos.yaml"
 
 
 def minutes_of_requests(tracker, clock, minutes, *, took=0.1, error=False):
@@ -221,3 +231,57 @@ def test_14_the_instance_is_known_by_its_limits(cores, megabytes, plan, words):
     limits = Limits(megabytes << 20, cores)
     assert guess_plan(limits) == plan
     assert describe(limits) == words
+
+
+def half_idle(clock, tmp_path, at_once):
+    """Polls of a service on the seed's larger instance: so many requests that last, and each half minute another one."""
+    root = cgroup_v2(
+        tmp_path,
+        memory_max=str(2 << 30),
+        cpu_max="100000 100000",
+        memory_current=str(150 << 20),
+        cpu_stat="usage_usec 0",
+    )
+    measured = ScalingMiddleware(Puppet(), clock=clock, cgroup_root=root)
+    running = [begin(measured.instruments.tracker) for _ in range(at_once)]
+
+    async def poll(at):
+        for _ in range(10):
+            clock.advance(30)
+            count(measured.instruments.tracker, took=1)
+        report = json.loads((await fetch(measured, HEALTH)).body)
+        report["timestamp"] = datetime.fromtimestamp(at / 1000, UTC).isoformat()  # else it would be of today's clock
+        return report
+
+    return poll, running
+
+
+@pytest.mark.parametrize(("at_once", "asked"), ((3, Ask.DOWN), (4, Ask.HOLD)))
+async def test_21_the_way_down_is_decided_by_the_bot_on_the_seed_s_own_windows_of_up_to_48_hours(
+    clock, tmp_path, at_once, asked
+):
+    """A process forgets with each deploy, so the endpoint gives what the decision needs and never says scale_down itself."""
+    poll, _running = half_idle(clock, tmp_path, at_once)
+    began = round(time.time() * 1000)
+    play = Play(load_file(POLICY).policy, every=5 * MINUTE, start=began)
+    play.on("scaled")
+    previous, decided = None, []
+    for number in range(49 * 12 + 1):
+        report = await poll(at := began + number * play.every)
+        assert report["recommendations"]["suggested_action"] == "monitor"
+        previous = read(report, at, previous, play.every)
+        assert isinstance(previous, Reading), previous
+        play.now = at
+        play.fold(previous)
+        if number % 12 == 0:
+            decided.append(play.decision.ask)
+    assert set(decided[:48]) == {Ask.HOLD}
+    assert decided[-1] is asked
+    if asked is Ask.DOWN:
+        assert play.decision.target == "mvp"
+        assert sorted(reason.condition for reason in play.decision.reasons) == [
+            "avg_response_time < 3s for 24h",
+            "concurrent_requests < 5 for 48h",
+            "error_rate < 1% for 24h",
+            "memory_usage < 200MB for 48h",
+        ]
