@@ -48,6 +48,10 @@ async def pass_time(measured, clock, seconds=TIMEOUT):
     await settle()
 
 
+async def over(*calls):
+    await asyncio.wait_for(asyncio.gather(*(call.task for call in calls)), 5)
+
+
 async def counters(measured):
     told = json.loads((await fetch(measured, "/api/health/scaling")).body)["counters"]
     return told["requests_total"], told["errors_total"], told["shed_requests_total"]
@@ -92,7 +96,7 @@ async def test_a_request_is_answered_504_in_json_when_its_time_is_over_and_count
     await pass_time(measured, clock, TIMEOUT - 0.01)
     assert (call.sent, seen) == ([], [])
     await pass_time(measured, clock, 0.01)
-    await call.task
+    await over(call)
     assert call.status == 504
     assert call.headers[b"content-type"] == b"application/json"
     assert json.loads(call.body) == {"detail": "the request took too long and was ended"}
@@ -109,7 +113,7 @@ async def test_each_look_says_in_one_line_how_many_requests_it_ended(measure, cl
         await pass_time(measured, clock)
         await pass_time(measured, clock)
     assert [record.getMessage() for record in caplog.records] == ["requests ended after REQUEST_TIMEOUT=10 s: 3"]
-    await asyncio.gather(*(call.task for call in calls))
+    await over(*calls)
 
 
 async def test_nothing_that_the_app_says_later_goes_out_and_its_place_is_taken_until_it_is_done(measure, clock):
@@ -127,7 +131,7 @@ async def test_nothing_that_the_app_says_later_goes_out_and_its_place_is_taken_u
     await settle()
     assert (measured.instruments.gate.waiting, waiting.sent) == (1, [])
     app.end.set()
-    await asyncio.gather(call.task, waiting.task)
+    await over(call, waiting)
     assert [message["type"] for message in call.sent] == ["http.response.start", "http.response.body"]
     assert (call.status, waiting.status) == (504, 200)
     assert await counters(measured) == (2, 1, 0)
@@ -146,7 +150,7 @@ async def test_an_error_that_the_app_makes_of_it_reaches_the_server_after_the_an
     await settle()
     await pass_time(measured, clock)
     with pytest.raises(RuntimeError, match="the rollback failed"):
-        await call.task
+        await over(call)
     assert call.status == 504
     assert await counters(measured) == (1, 1, 0)
 
@@ -160,13 +164,13 @@ async def test_who_waited_too_long_in_the_queue_gets_503_and_leaves_no_trace_the
     await settle()
     assert measured.instruments.gate.waiting == 1
     await pass_time(measured, clock)
-    await queued.task
+    await over(queued)
     assert queued.status == 503
     assert int(queued.headers[b"retry-after"]) >= 1
     assert await counters(measured) == (1, 1, 1)
     assert (measured.instruments.gate.running, measured.instruments.gate.waiting) == (1, 0)
     running.deliver({"type": "http.request"})
-    await running.task
+    await over(running)
     assert (running.status, measured.instruments.gate.running) == (200, 0)
 
 
@@ -185,7 +189,7 @@ async def test_a_place_that_comes_in_the_moment_of_the_end_is_not_lost(measure, 
         await asyncio.sleep(0)
     clock.advance(TIMEOUT)
     look(measured)
-    await asyncio.gather(*(call.task for call in (running, *queued)))
+    await over(running, *queued)
     assert [call.status for call in (running, *queued)] == [200, 503, 503]
     assert (measured.instruments.gate.running, measured.instruments.gate.waiting) == (0, 0)
 
@@ -197,7 +201,7 @@ async def test_a_response_that_has_begun_is_left_alone_however_long_it_takes(mea
     for _ in range(5):
         await pass_time(measured, clock)
     call.deliver({"type": "http.request"})
-    await call.task
+    await over(call)
     assert (call.status, call.body) == (200, b"at last")
     assert await counters(measured) == (1, 0, 0)
 
@@ -215,7 +219,7 @@ async def test_what_an_app_does_after_its_response_is_left_alone_too(measure, cl
     await settle()
     await pass_time(measured, clock)
     call.deliver({"type": "http.request"})
-    await call.task
+    await over(call)
     assert (call.status, done) == (200, ["background work"])
 
 
@@ -231,7 +235,7 @@ async def test_when_the_server_cancels_at_the_same_time_it_hears_of_that(measure
     if not server_is_first:
         call.task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await call.task
+        await over(call)
     assert await counters(measured) == (1, 1, 0)
     assert measured.instruments.gate.running == 0
 
@@ -248,7 +252,7 @@ async def test_a_task_that_was_ended_is_as_fresh_as_before(measure, clock):
     call = Call(server)
     await settle()
     await pass_time(measured, clock)
-    await call.task
+    await over(call)
     assert left == [0]
 
 
@@ -288,7 +292,7 @@ async def test_a_thread_keeps_its_place_until_it_is_done_while_the_client_has_it
         assert (measured.instruments.gate.running, call.task.done()) == (1, False)
     finally:
         release.set()
-    await asyncio.wait_for(call.task, 10)
+    await over(call)
     assert len(call.sent) == 2
     assert measured.instruments.gate.running == 0
 
@@ -309,7 +313,7 @@ async def test_what_an_app_does_after_the_thread_is_ended_by_the_next_look(measu
     await until(lambda: seen)
     assert not call.task.done()
     look(measured)
-    await asyncio.wait_for(call.task, 10)
+    await over(call)
     assert (call.status, measured.instruments.gate.running) == (504, 0)
 
 
@@ -333,7 +337,7 @@ async def test_a_server_that_cancels_a_request_whose_thread_was_let_be_hears_of_
         await pass_time(measured, clock)
         call.task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await call.task
+            await over(call)
     finally:
         release.set()
     assert (call.status, measured.instruments.gate.running) == (504, 0)
@@ -345,7 +349,7 @@ async def test_it_is_off_when_it_is_0(measure, clock, monkeypatch):
     assert measured.instruments.deadlines is None
     call = Call(measured)
     call.deliver({"type": "http.request"})
-    await call.task
+    await over(call)
     assert call.status == 200
 
 
@@ -360,7 +364,7 @@ async def test_excluded_paths_and_websockets_are_never_ended(measure, clock, sco
     await pass_time(measured, clock, 100 * TIMEOUT)
     assert not call.task.done()
     app.answers[0].set()
-    await call.task
+    await over(call)
     assert call.status == 200
 
 
