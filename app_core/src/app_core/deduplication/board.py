@@ -22,18 +22,25 @@ class Board:
         """Executions now."""
         return len(self._flights) + self._detached
 
+    def start(self, key: Hashable, loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any] | None") -> Flight | None:
+        """A new flight for the caller to lead; None when there is one to join."""
+        flights = self._flights
+        if key in flights:
+            return None
+        flight = flights[key] = Flight(task, loop)
+        return flight
+
     async def join(
         self, key: Hashable, loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any] | None"
     ) -> tuple[Flight, bool]:
-        """The key's flight and whether the caller shall lead it; if not, its outcome is there.
+        """The flight under way, or a new one where that was stranded, and whether the caller shall lead it; if not, its outcome is there.
 
         Raises:
             RuntimeError: the task leads that flight already, or the flight belongs to another event loop.
         """
-        flight = self._flights.get(key)
-        if flight is None or self._is_stranded(flight, loop):
-            if flight is not None:
-                self._detached += 1
+        flight = self._flights[key]
+        if self._is_stranded(flight, loop):
+            self._detached += 1
             self._flights[key] = flight = Flight(task, loop)
             return flight, True
         if flight.leader is task and task is not None:

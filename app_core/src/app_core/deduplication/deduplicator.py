@@ -121,10 +121,13 @@ class Deduplicator:
             return cast("T", kept if load is None else load(kept))
         lifetime = self._ttl if ttl is None else _checked_ttl(ttl)
         loop = asyncio.get_running_loop()
-        flight, leads = await self._board.join(key, loop, asyncio.current_task(loop))
-        if not leads:
-            self._coalesced += 1
-            return cast("T", flight.outcome())
+        task = asyncio.current_task(loop)
+        flight = self._board.start(key, loop, task)
+        if flight is None:
+            flight, leads = await self._board.join(key, loop, task)
+            if not leads:
+                self._coalesced += 1
+                return cast("T", flight.outcome())
         try:
             found = await self._claim(key, flight, lifetime) if self._backend is not None else None
             if found is not None:
@@ -214,10 +217,13 @@ class Deduplicator:
             self._hits += 1
             _, kept, load = entry
             return False, kept if load is None else load(kept)
-        flight, leads = await self._board.join(key, asyncio.get_running_loop(), task)
-        if not leads:
-            self._coalesced += 1
-            return False, flight.outcome()
+        loop = asyncio.get_running_loop()
+        flight = self._board.start(key, loop, task)
+        if flight is None:
+            flight, leads = await self._board.join(key, loop, task)
+            if not leads:
+                self._coalesced += 1
+                return False, flight.outcome()
         try:
             found = await self._claim(key, flight, self._ttl) if self._backend is not None else None
             if found is not None:
