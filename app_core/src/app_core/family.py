@@ -15,7 +15,7 @@ _PREFIX = "app_core"
 _MOST_OF_A_PROCESS = 100  # apps in one process
 
 
-def common_folder(base: Path | None) -> Path | None:
+def common_folder(base: Path | None, processes: Path = Path("/proc")) -> Path | None:
     """The folder of this process and its siblings; None for a process that serves alone.
 
     Siblings are told by their parent: of gunicorn it is its arbiter, of uvicorn, hypercorn and granian the one that multiprocessing
@@ -23,14 +23,15 @@ def common_folder(base: Path | None) -> Path | None:
 
     Args:
         base: where to make it; the folder for temporary files when None. When it is given, any parent will do.
+        processes: what the system tells about each process, if it does.
     """
     parent = os.getppid() if base or "gunicorn.arbiter" in sys.modules else _multiprocessing_parent()
     if not parent:  # 0 is outside of the container
         return None
     base = base or Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - the folder in it is checked to be ours
-    _remove_orphans(base)
+    _remove_orphans(base, processes)
     # The size tells versions apart: old and new workers can be there at once, when gunicorn reloads.
-    family = f"{_PREFIX}-{os.geteuid()}-{parent}-{_started(parent)}-{SIZE}"
+    family = f"{_PREFIX}-{os.geteuid()}-{parent}-{_started(parent, processes)}-{SIZE}"
     folders = (base / f"{family}-{number}" for number in range(_MOST_OF_A_PROCESS))
     return next((folder for folder in folders if not _has_living(folder, f"{os.getpid()}-*{SUFFIX}")), None)
 
@@ -51,20 +52,20 @@ def _multiprocessing_parent() -> int | None:
     return parent.pid if parent else None
 
 
-def _started(process: int) -> str:
-    """When it started, in the system's own count, since process ids come again; nothing where /proc does not tell."""
+def _started(process: int, processes: Path) -> str:
+    """When it started, in the system's own count, since process ids come again; nothing where nothing tells (macOS)."""
     with contextlib.suppress(OSError, IndexError):
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+        return (processes / str(process) / "stat").read_text().rpartition(")")[2].split()[19]
     return ""
 
 
-def _remove_orphans(base: Path) -> None:
+def _remove_orphans(base: Path, processes: Path) -> None:
     """Folders whose parent is no more, and all of whose workers are dead; only where that can be told."""
-    if not _started(os.getpid()):
+    if not _started(os.getpid(), processes):
         return
     for folder in base.glob(f"{_PREFIX}-{os.geteuid()}-*"):
         found = re.fullmatch(rf"{_PREFIX}-\d+-(\d+)-(\d*)-\d+-\d+", folder.name)
-        if not found or (found[2] and _started(int(found[1])) == found[2]):
+        if not found or (found[2] and _started(int(found[1]), processes) == found[2]):
             continue
         with contextlib.suppress(OSError):
             if not _is_ours(folder) or _has_living(folder, "*"):

@@ -217,7 +217,7 @@ class Siblings:
         draft = self._folder / _DRAFT
         lock = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX)
             _write_in_full(lock, bytes(ledger.SIZE))  # a hole on a full disk would kill the process later
             with draft.open("r+b") as file:  # another one: a map can't be closed, and a child's would hold the lock
                 own = Ledger(memoryview(mmap.mmap(file.fileno(), ledger.SIZE)))
