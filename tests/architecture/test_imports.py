@@ -33,6 +33,7 @@ BROKEN = (
     ("render_client.sim.state", "render_client.models"),
     ("app_core.gauges", "render_client"),
     ("app_core.ledger", "app_core.view"),
+    ("app_core.deduplication.backend", "redis"),
 )
 """At least one import that each contract has to refuse: who, and what."""
 
