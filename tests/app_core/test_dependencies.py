@@ -351,6 +351,23 @@ def test_any_interleaving_equals_a_plain_model_and_no_share_is_above_1(steps):
     assert all(row[2] <= request_time for row in rises.values())
 
 
+def test_a_thread_that_was_about_to_end_or_begin_a_wait_when_its_request_ended_changes_nothing():
+    clock = Clock()
+    tracker = Tracker(clock)
+    exchange = begin(tracker)
+    waits = exchange.waits()
+    waits.begin("postgres")
+    clock.advance(2)
+    exchange.finish(error=False)
+    clock.advance(5)
+    waits.end("postgres")
+    waits.begin("postgres")
+    clock.advance(5)
+    assert tracker.view().named(Kind.DEPENDENCY)["postgres"][2:4] == [2, 0]
+    waits.end("postgres")
+    assert tracker.view().named(Kind.DEPENDENCY)["postgres"][2:4] == [2, 0]
+
+
 @pytest.fixture
 def restless_threads():
     """Threads that take turns all the time, so that a race shows."""

@@ -138,6 +138,27 @@ async def test_nothing_that_the_app_says_later_goes_out_and_its_place_is_taken_u
     assert measured.instruments.gate.running == 0
 
 
+async def test_the_server_hears_that_the_app_is_done_only_when_the_answer_is_out(measure, clock):
+    """uvicorn would take a request whose response is not complete by then for a failed one."""
+    took, drained = [], asyncio.Event()
+
+    async def send(message):
+        await drained.wait()
+        took.append(message["type"])
+
+    async def app(scope, receive, send):
+        await asyncio.Event().wait()
+
+    measured = measure(app)
+    server = asyncio.ensure_future(measured(http_scope(), None, send))
+    await settle()
+    await pass_time(measured, clock)
+    assert (server.done(), measured.instruments.gate.running) == (False, 0)
+    drained.set()
+    await asyncio.wait_for(server, 5)
+    assert took == ["http.response.start", "http.response.body"]
+
+
 async def test_an_error_that_the_app_makes_of_it_reaches_the_server_after_the_answer(measure, clock):
     async def app(scope, receive, send):
         try:

@@ -135,7 +135,7 @@ class View:
         errors, seconds = (self._rise(place, rows) for place in (ledger.ERRORS, ledger.SECONDS))
         counted = self._times.since(rows)
         requests = int(counted[-1])
-        if requests <= 0:  # below 0 when another process closes a slice while it is read
+        if not requests:
             return WindowStatistics(window.seconds, 0, int(errors), None, None, None, None, None)
         first = self._times.first
         longest = max(self._largest(window, ledger.ROW_LONGEST), least_of_longest(counted, first))
@@ -149,7 +149,7 @@ class View:
         rows = self._rows(window)
         counted = self._queue_times.since(rows)
         measured = int(counted[-1])
-        if measured <= 0:
+        if not measured:
             return _NO_QUEUE
         seconds = self._rise(ledger.QUEUE_SECONDS, rows)
         first = self._queue_times.first
