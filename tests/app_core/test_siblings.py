@@ -411,7 +411,7 @@ def test_a_child_that_leaves_does_not_end_the_membership_of_its_parent(hire):
 
 def tried(what, folder):
     """See tests/support/worker_crashes.py."""
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-W", "error", "-m", "tests.support.worker_crashes", str(folder), what],
         cwd=Path(__file__).parents[2],
         capture_output=True,
