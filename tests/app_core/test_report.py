@@ -61,7 +61,13 @@ NAMES = st.one_of(st.sampled_from(("openai", "postgres", "other", "")), st.text(
 NUMBERS = st.one_of(st.integers(-2, 10**6), st.floats(), st.none())
 HEADERS = st.one_of(st.none(), st.binary(max_size=20), st.floats(-10, 4000))  # of a float: so many seconds ago
 ACTIONS = st.one_of(
-    st.tuples(st.just("request"), st.floats(0, 100), st.sampled_from((200, 404, 500, None)), HEADERS, NAMES),
+    st.tuples(
+        st.just("request"),
+        st.integers(0, 10**5).map(lambda milliseconds: milliseconds / 1000),
+        st.sampled_from((200, 404, 500, None)),
+        HEADERS,
+        NAMES,
+    ),
     st.tuples(st.just("open"), NAMES),
     st.tuples(st.just("idle"), st.sampled_from((0.0, 0.5, 7.0, 61.0, 1000.0))),
     st.tuples(st.just("pool"), NAMES, NUMBERS, NUMBERS),
