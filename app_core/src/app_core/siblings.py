@@ -28,9 +28,7 @@ T = TypeVar("T")
 _RETIRED, _INSTANCE, _LOCK, _DRAFT = "retired.json", "instance.json", "lock", "draft"
 _REMEMBERED = QUARTER_HOUR.seconds + QUARTER_HOUR.slice_seconds  # seconds that a dead process's file is of use
 _MOST_DEAD = 64  # files kept at most: a worker that ends every second must not fill the disk
-_LOOKS = (
-    10  # before a folder counts as unreadable; the second is needed once in a quarter of an hour, when a file retires
-)
+_LOOKS = 10  # before a folder counts as unreadable; the second is needed when a file retires meanwhile
 _GRAIN = 1 << 20  # parts of one: sums of such parts have no rounding error, whatever their order
 
 logger = logging.getLogger("app_core")

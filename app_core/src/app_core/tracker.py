@@ -1,4 +1,4 @@
-"""Counts the requests of this process: how many are under way, how many finished, how long they took."""
+"""Keeps the ledger of this process: what is counted in it besides requests, and the time that its windows move with."""
 
 import time
 from bisect import bisect_left
@@ -10,17 +10,16 @@ from app_core.ledger import WINDOWS, Ledger
 from app_core.view import Member, View
 
 # Places in the block of a ledger, whose front and totals begin at these.
-_ERRORS = ledger.FRONT + ledger.ERRORS
 _SHED = ledger.FRONT + ledger.SHED
-_SECONDS = ledger.FRONT + ledger.SECONDS
 _QUEUE_SECONDS = ledger.FRONT + ledger.QUEUE_SECONDS
-_HISTOGRAM = ledger.FRONT + ledger.HISTOGRAM
 _QUEUE_HISTOGRAM = ledger.FRONT + ledger.QUEUE_HISTOGRAM
 _QUEUE_MEASURED_A_SECOND = 100  # about so many, evenly spread: enough for any percentile, and next to no cost
 
 
 class Tracker:
-    """Writes one ledger. Used from the event loop only, so it has no locks.
+    """Writes one ledger, and hands its time slices on. Requests count themselves in it, see `Exchange`: that is the hot path.
+
+    Used from the event loop only, so it has no locks.
 
     Args:
         clock: seconds that never run backwards, the same for all processes of the machine.
@@ -57,9 +56,9 @@ class Tracker:
         self.started = self.clock()
         self.ledger = Ledger()
         self.cells = self.ledger.cells  # of the ledger; a name of its own, since each request uses it often
-        self.concurrent = 0
-        self.longest = self._queue_longest = 0.0  # of the second under way, as are the next two
-        self.peak = 0
+        self.concurrent = 0  # requests under way
+        self.longest = self._queue_longest = 0.0  # seconds; of the second under way, as are the next two
+        self.peak = 0  # requests at once
         self._queue_measured = 0
         self._queue_stride = 0  # requests left out for each whose time in the proxy's queue is measured,
         self.queue_skip = 0  # and how many of them are still to come
@@ -68,31 +67,6 @@ class Tracker:
         self.wall_offset = time.time() - self.started
         self.cells[ledger.SECOND] = self._second
         self.ledger.open_rows((window, self._second // window.slice_seconds) for window in WINDOWS)
-
-    def begin(self) -> float:
-        """Count a request that arrived; returns the time, which `end` wants back."""
-        now = self.clock()
-        if now >= self.second_ends:
-            self.move_on(now)
-        self.cells[ledger.RUNNING] = self.concurrent = concurrent = self.concurrent + 1
-        if concurrent > self.peak:  # noqa: PLR1730 - the hot path; max() costs a call
-            self.peak = concurrent
-        return now
-
-    def end(self, started: float, error: bool) -> None:  # noqa: FBT001 - the hot path; a keyword costs time
-        """Count a request that began at `started` as finished now."""
-        now = self.clock()
-        if now >= self.second_ends:
-            self.move_on(now)
-        elapsed = now - started
-        cells = self.cells
-        cells[ledger.RUNNING] = self.concurrent = self.concurrent - 1
-        cells[_SECONDS] += elapsed
-        cells[_HISTOGRAM + bisect_left(BIN_BOUNDS, elapsed)] += 1
-        if elapsed > self.longest:  # noqa: PLR1730 - the same
-            self.longest = elapsed
-        if error:
-            cells[_ERRORS] += 1
 
     def shed(self) -> None:
         """Count a request as turned away; it counts as finished and as an error besides."""
