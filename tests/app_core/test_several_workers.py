@@ -136,10 +136,14 @@ def test_max_concurrent_is_shared_out_among_the_workers_that_live(tmp_path):
         assert (await server.report())["instance"]["processes"] == 2
         os.kill(server.process.pid, signal.SIGCONT)
         await server.until_limits(2, 1, 1)
+        concurrency = (await server.report())["concurrency"]
         for each in held:
             each.cancel()
         await asyncio.gather(*held, return_exceptions=True)
-        await server.until(lambda report: report["concurrency"]["running"] == report["concurrency"]["queued"] == 0)
+        last = await server.until(
+            lambda report: report["concurrency"]["running"] == report["concurrency"]["queued"] == 0
+        )
+        assert last["concurrency"]["peak"]["1m"] >= concurrency["running"] + concurrency["queued"]  # of all together
 
     play(story, [*UVICORN, "--workers", "3"], tmp_path, MAX_CONCURRENT="4")
 

@@ -15,9 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app_core.instruments import _last_peak, _share
 from app_core.ledger import QUARTER_HOUR, TEN_SECONDS, Kind
 from app_core.siblings import Birth, Siblings
 from tests.support.asgi import Clock
+from tests.support.counted import count_together
 from tests.support.workers import BIRTH, Worker, ledgers
 
 LONG = QUARTER_HOUR.seconds + 2 * QUARTER_HOUR.slice_seconds
@@ -176,6 +178,42 @@ def test_totals_and_windows_are_those_of_a_plain_model_and_never_fall(happened):
         finally:
             for worker in plain.workers:
                 worker.die()
+
+
+# What Instruments make of it
+
+
+@given(number=st.integers(1, 200), of=st.integers(1, 20))
+def test_a_number_is_shared_out_evenly_and_in_full_with_one_for_each_at_least(number, of):
+    shares = [_share(number, rank, of) for rank in range(of)]
+    assert sum(shares) == max(number, of)
+    assert max(shares) - min(shares) <= 1
+    assert min(shares) >= 1
+
+
+def test_nothing_is_shared_out_as_nothing():
+    assert [_share(0, rank, 3) for rank in range(3)] == [0, 0, 0]  # which is how MAX_CONCURRENT is off
+
+
+def test_peaks_of_the_same_second_are_added_up_and_those_of_long_ago_are_not(hire, clock):
+    def joint():
+        members = first.siblings.members()
+        return sum(_last_peak(member.ledger, int(clock.now)) for member in members if member.alive)
+
+    first, second = hire(), hire()
+    count_together(first.tracker, 3)
+    count_together(second.tracker, 4)
+    assert joint() == 0  # the second is not over
+    clock.advance(1)
+    for worker in (first, second):
+        worker.tracker.now()
+    assert joint() == 7
+    second.begin()
+    second.begin()
+    clock.advance(5)
+    assert joint() == 2  # what runs now
+    second.die()
+    assert joint() == 0
 
 
 # Retirement
