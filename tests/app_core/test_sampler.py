@@ -1,6 +1,7 @@
 """Event-loop lag, memory samples and the warnings of the settings, on a loop whose time stands still."""
 
 import asyncio
+import json
 import logging
 
 import pytest
@@ -54,6 +55,19 @@ def instruments(root, clock):
 def looks(loop, number):
     for _ in range(number):
         loop.run()
+
+
+def test_the_report_is_written_every_second(instruments, loop):
+    def requests():
+        return json.loads(instruments.report.json())["windows"]["10s"]["requests"]
+
+    instruments.sampler.start(loop)
+    looks(loop, 4)
+    count(instruments.tracker)
+    looks(loop, 3)
+    assert requests() == 0
+    looks(loop, 1)
+    assert requests() == 1
 
 
 def test_the_lag_is_the_longest_wait_of_the_last_ten_seconds(instruments, loop):
