@@ -107,10 +107,18 @@ async def test_a_send_that_the_server_refuses_because_the_client_is_gone_is_no_e
     assert (tracker.view().requests, tracker.view().errors, tracker.concurrent) == (1, 0, 0)
 
 
-async def test_a_file_sent_by_the_server_itself_ends_the_request(measure):
+@pytest.mark.parametrize(
+    "message",
+    (
+        {"type": "http.response.pathsend", "path": "/srv/file"},
+        {"type": "http.response.zerocopysend", "file": 3},
+        {"type": "http.response.zerocopysend", "file": 3, "more_body": False},
+    ),
+)
+async def test_a_file_sent_by_the_server_itself_ends_the_request(measure, message):
     async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.pathsend", "path": "/srv/file"})
+        await send(message)
 
     measured = measure(app)
     await fetch(measured)

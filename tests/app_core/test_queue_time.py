@@ -164,10 +164,25 @@ def serve(tracker, clock, rate, seconds):
         if tracker.queue_skip:
             tracker.queue_skip -= 1
         else:
+            tracker.looked()
             tracker.queued(0.001)
             came.append(exchange.started)
         exchange.finish(error=False)
     return came
+
+
+def test_requests_without_the_header_are_not_all_looked_through_either(clock):
+    tracker = Tracker(clock)
+    looks = 0
+    for _ in range(3 * 20_000):
+        clock.advance(1 / 20_000)
+        begin(tracker).finish(error=False)
+        if tracker.queue_skip:
+            tracker.queue_skip -= 1
+        else:
+            tracker.looked()
+            looks += 1
+    assert looks < 20_000 + 2 * 200
 
 
 def test_at_a_low_rate_every_request_is_measured(clock):

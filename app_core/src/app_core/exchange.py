@@ -9,10 +9,10 @@ from app_core import ledger
 from app_core.asgi import Message, Receive, Send, respond
 from app_core.gate import Gate
 from app_core.histogram import BIN_BOUNDS
-from app_core.ledger import TEN_SECONDS
 from app_core.tracker import Tracker
 from app_core.waits import Waits
 
+_BODIES = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
 _LONGEST_RETRY = 30  # seconds
 _RUNNING = ledger.RUNNING
 _ERRORS, _SECONDS = ledger.FRONT + ledger.ERRORS, ledger.FRONT + ledger.SECONDS
@@ -92,7 +92,7 @@ class Exchange:
         except OSError:  # how a server says that the client is gone
             self.finish(error=False)
             raise
-        if (kind == "http.response.body" and not message.get("more_body")) or kind == "http.response.pathsend":
+        if kind in _BODIES and not message.get("more_body"):
             self.finish(error=False)
 
     def finish(self, *, error: bool) -> None:
@@ -177,5 +177,5 @@ async def _discard(_message: Message) -> None:
 
 
 def _retry_after(tracker: Tracker) -> tuple[bytes, bytes]:
-    mean = tracker.view().mean(TEN_SECONDS) or 0.0
+    mean = tracker.mean_of_late() or 0.0
     return b"retry-after", b"%d" % min(max(1, math.ceil(mean)), _LONGEST_RETRY)

@@ -197,6 +197,7 @@ class Instruments:
 
     def measure_queue(self, headers: Iterable[tuple[bytes, bytes]], arrived: float) -> None:
         """Count how long the proxy had kept a request that arrived at that time of the clock."""
+        self.tracker.looked()
         for name, value in headers:
             if name == HEADER:
                 seconds = waited(value, arrived + self.tracker.wall_offset)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from app_core import ledger
 from app_core.histogram import BIN_BOUNDS
-from app_core.ledger import WINDOWS, Ledger
+from app_core.ledger import TEN_SECONDS, WINDOWS, Ledger
 from app_core.view import Member, View
 
 # Places in the block of a ledger, whose front and totals begin at these.
@@ -28,8 +28,10 @@ class Tracker:
 
     __slots__ = (
         "_each_second",
+        "_mean",
+        "_mean_second",
         "_queue_longest",
-        "_queue_measured",
+        "_queue_looks",
         "_queue_stride",
         "_second",
         "cells",
@@ -59,10 +61,12 @@ class Tracker:
         self.concurrent = 0  # requests under way
         self.longest = self._queue_longest = 0.0  # seconds; of the second under way, as are the next two
         self.peak = 0  # requests at once
-        self._queue_measured = 0
-        self._queue_stride = 0  # requests left out for each whose time in the proxy's queue is measured,
+        self._queue_looks = 0
+        self._queue_stride = 0  # requests left out for each that is looked at for its time in the proxy's queue,
         self.queue_skip = 0  # and how many of them are still to come
         self._second = int(self.started)
+        self._mean: float | None = None
+        self._mean_second = -1
         self.second_ends = self.started  # so the first request moves on
         self.wall_offset = time.time() - self.started
         self.cells[ledger.SECOND] = self._second
@@ -72,14 +76,24 @@ class Tracker:
         """Count a request as turned away; it counts as finished and as an error besides."""
         self.cells[_SHED] += 1
 
+    def looked(self) -> None:
+        """Note that a request was looked at for how long it had been queued; the next few are not."""
+        self._queue_looks += 1
+        self.queue_skip = self._queue_stride
+
     def queued(self, waited: float) -> None:
         """Count how long a request had waited, in seconds, before it reached this process."""
         cells = self.cells
         cells[_QUEUE_SECONDS] += waited
         cells[_QUEUE_HISTOGRAM + bisect_left(BIN_BOUNDS, waited)] += 1
         self._queue_longest = max(self._queue_longest, waited)
-        self._queue_measured += 1
-        self.queue_skip = self._queue_stride
+
+    def mean_of_late(self) -> float | None:
+        """Seconds that a response took on average in the last ten seconds, looked up once a second: for those turned away."""
+        if self._mean_second != self._second:
+            self._mean = self.view().mean(TEN_SECONDS)
+            self._mean_second = self._second
+        return self._mean
 
     def note_memory(self, used_bytes: float) -> None:
         """Add one sample of the memory that the instance uses."""
@@ -121,8 +135,8 @@ class Tracker:
         self.longest = self._queue_longest = 0.0
         self.peak = self.concurrent
         self.wall_offset = time.time() - now
-        self._queue_stride = self._queue_measured * (self._queue_stride + 1) // _QUEUE_MEASURED_A_SECOND
-        self._queue_measured = 0
+        self._queue_stride = self._queue_looks * (self._queue_stride + 1) // _QUEUE_MEASURED_A_SECOND
+        self._queue_looks = 0
         self.queue_skip = min(self.queue_skip, self._queue_stride)  # else a rate that fell would go unmeasured for long
         self._each_second()
 
