@@ -8,8 +8,8 @@ by a third, so in each round every app has its own wrk, and they take turns of 5
 compared is the whole round. Beside the rate stands the processor time that a request took in the server, whose inverse is the rate of
 a server that has a core of its own.
 
-The route never waits, so no request finds MAX_CONCURRENT others running: "as installed" and MAX_CONCURRENT=0 differ by what the gate
-costs, not by queueing. With a route that waits, this would measure the queue, and to queue is what the gate is for.
+The route never waits, so no request finds MAX_CONCURRENT others running. With a route that waits, this would measure the queue, and
+to queue is what the gate is for.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from support.tables import median_and_quartiles, print_machine, print_table
 from support.traffic import PATH, headers_of_now
 
 BARE, INSTALLED = "bare app", "app_core, as installed"
-APPS = (BARE, INSTALLED, "app_core, MAX_CONCURRENT=0", "judoscale", "the seed's own")
+APPS = (BARE, "floor: wrap, send, time", "app_core, headers off", INSTALLED, "judoscale", "the seed's own")
 _START_LINES = 50  # what uvicorn may say before it listens
 _LISTENS = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
 _REQUESTS = re.compile(r"(\d+) requests in ")

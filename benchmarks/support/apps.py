@@ -43,9 +43,14 @@ def app_core(app: Starlette) -> None:
     instrument(app, config=peers.starter())
 
 
-def app_core_without_gate(app: Starlette) -> None:
-    """Install app_core so that every request may run at once."""
-    instrument(app, config=peers.starter(MAX_CONCURRENT="0"))
+def app_core_without_headers(app: Starlette) -> None:
+    """The same without its two headers, which the server has to check and write."""
+    instrument(app, config=peers.starter(), headers=False)
+
+
+def floor(app: Starlette) -> None:
+    """Install the wrapper that is written by hand and only measures."""
+    app.add_middleware(peers.Floor)
 
 
 def judoscale(app: Starlette) -> None:
@@ -69,7 +74,8 @@ FRAMEWORKS: dict[str, Callable[[], Starlette]] = {"fastapi": fastapi, "starlette
 INSTALL: dict[str, Callable[[Starlette], None]] = {
     "bare app": bare,
     "app_core, as installed": app_core,
-    "app_core, MAX_CONCURRENT=0": app_core_without_gate,
+    "app_core, headers off": app_core_without_headers,
+    "floor: wrap, send, time": floor,
     "judoscale": judoscale,
     "the seed's own": seed,
 }
