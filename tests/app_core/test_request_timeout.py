@@ -129,7 +129,7 @@ async def test_nothing_that_the_app_says_later_goes_out_and_its_place_is_taken_u
 
     waiting = Call(measured)
     await settle()
-    assert (measured.instruments.gate.waiting, waiting.sent) == (1, [])
+    assert (len(measured.instruments.gate.turns), waiting.sent) == (1, [])
     app.end.set()
     await over(call, waiting)
     assert [message["type"] for message in call.sent] == ["http.response.start", "http.response.body"]
@@ -183,13 +183,13 @@ async def test_who_waited_too_long_in_the_queue_gets_503_and_leaves_no_trace_the
     clock.advance(1)
     queued = Call(measured)
     await settle()
-    assert measured.instruments.gate.waiting == 1
+    assert len(measured.instruments.gate.turns) == 1
     await pass_time(measured, clock)
     await over(queued)
     assert queued.status == 503
     assert int(queued.headers[b"retry-after"]) >= 1
     assert await counters(measured) == (1, 1, 1)
-    assert (measured.instruments.gate.running, measured.instruments.gate.waiting) == (1, 0)
+    assert (measured.instruments.gate.running, len(measured.instruments.gate.turns)) == (1, 0)
     running.deliver({"type": "http.request"})
     await over(running)
     assert (running.status, measured.instruments.gate.running) == (200, 0)
@@ -212,7 +212,7 @@ async def test_a_place_that_comes_in_the_moment_of_the_end_is_not_lost(measure, 
     look(measured)
     await over(running, *queued)
     assert [call.status for call in (running, *queued)] == [200, 503, 503]
-    assert (measured.instruments.gate.running, measured.instruments.gate.waiting) == (0, 0)
+    assert (measured.instruments.gate.running, len(measured.instruments.gate.turns)) == (0, 0)
 
 
 async def test_a_response_that_has_begun_is_left_alone_however_long_it_takes(measure, clock):

@@ -117,6 +117,7 @@ def _started(command: list[str], folder: Path, environment: dict[str, str]) -> I
         yield Server(process, log)
     finally:
         process.terminate()
+        process.send_signal(signal.SIGCONT)  # a story that failed may have left it stopped
         try:
             process.wait(10)
         finally:

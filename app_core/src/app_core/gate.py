@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 
@@ -12,11 +13,15 @@ class Gate:
     Args:
         limit: requests that may run at once; 0 lets everything in.
         max_waiting: requests that may wait for their turn; beyond that they are turned away.
+        note_waiting: told how many wait whenever that changes.
     """
 
-    __slots__ = ("_max_waiting", "limit", "running", "turns")
+    __slots__ = ("_max_waiting", "_note_waiting", "limit", "running", "turns")
 
-    def __init__(self, limit: int, max_waiting: int) -> None:
+    def __init__(
+        self, limit: int, max_waiting: int, note_waiting: Callable[[int], object] = lambda _waiting: None
+    ) -> None:
+        self._note_waiting = note_waiting
         self.running = 0
         self.turns: deque[asyncio.Future[None]] = deque()
         self.resize(limit, max_waiting)
@@ -29,11 +34,6 @@ class Gate:
             self.running += 1
             self.leave()
 
-    @property
-    def waiting(self) -> int:
-        """Requests in the queue."""
-        return len(self.turns)
-
     async def enter(self) -> bool:
         """Wait for a place; False when the queue is full. A place once had must be given back by `leave`."""
         if self.running < self.limit:
@@ -43,6 +43,7 @@ class Gate:
             return False
         turn = asyncio.get_running_loop().create_future()
         self.turns.append(turn)
+        self._note_waiting(len(self.turns))
         try:
             await turn
         except BaseException:
@@ -50,6 +51,7 @@ class Gate:
                 self.leave()
             with suppress(ValueError):
                 self.turns.remove(turn)
+                self._note_waiting(len(self.turns))
             raise
         return True
 
@@ -57,6 +59,7 @@ class Gate:
         """Give the place to whoever waited longest, else free it."""
         while self.turns and self.running <= self.limit:
             turn = self.turns.popleft()
+            self._note_waiting(len(self.turns))
             if not turn.done():
                 turn.set_result(None)
                 return

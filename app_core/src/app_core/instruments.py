@@ -95,7 +95,7 @@ class Instruments:
         self.sampler = Sampler(self)
         self.report = Report(self)
         self._max_queued = _QUEUE_PER_PLACE * self.config.max_concurrent if max_queued is None else max_queued
-        self.gate = Gate(self.config.max_concurrent, self._max_queued)
+        self.gate = Gate(self.config.max_concurrent, self._max_queued, self._note_queued)
         timeout = self.config.request_timeout
         self.deadlines = Deadlines(timeout) if timeout else None
         self.watch: Callable[[Exchange], object] | None = None  # what else has to know of each request that begins
@@ -149,7 +149,6 @@ class Instruments:
     def view(self) -> View:
         """What all processes of the instance have counted up to now."""
         second = int(self.tracker.now())
-        self.tracker.cells[ledger.QUEUED] = self.gate.waiting
         self.tracker.ledger.put(ledger.CPU_SECONDS, time.process_time() - self._cpu_before)
         members = self._siblings.members() if self._siblings else [Member(self.tracker.ledger, alive=True)]
         return View(members, second)
@@ -194,6 +193,9 @@ class Instruments:
             _share(self.config.max_concurrent, rank, len(alive)), _share(self._max_queued, rank, len(alive))
         )
         siblings.retire(second)
+
+    def _note_queued(self, requests: int) -> None:
+        self.tracker.cells[ledger.QUEUED] = requests
 
     def measure_queue(self, headers: Iterable[tuple[bytes, bytes]], arrived: float) -> None:
         """Count how long the proxy had kept a request that arrived at that time of the clock."""

@@ -100,7 +100,7 @@ class View:
     @property
     def queued(self) -> int:
         """Of them those that wait for their turn."""
-        # The other processes tell it once a second, so it may be of more than are under way by now.
+        # Another process may just have counted out a request whose place in its queue it has still to give back.
         return int(sum(min(each.cells[ledger.QUEUED], each.cells[ledger.RUNNING]) for each in self._alive))
 
     @property
