@@ -30,6 +30,8 @@ def dashboard(
 ) -> Deploy | None:
     """A person changes the plan or env vars in the dashboard, which deploys them at once unless "save only" is chosen.
 
+    Of a suspended service they are saved only.
+
     Raises:
         Refused: 400, the plan is unknown.
     """
@@ -37,7 +39,7 @@ def dashboard(
         configuration.patch(world, service, {"serviceDetails": {"plan": plan}}, now)
     for key, value in (env or {}).items():
         configuration.set_env_var(world, service, key, value, now)
-    if not deploy:
+    if not deploy or service.suspended:
         return None
     order = Order("service_updated", lifecycle.newest_build(service), build=False, env_updated=bool(env))
     return lifecycle.request_deploy(world, service, order, now)

@@ -513,8 +513,8 @@ lags = st.sampled_from((0, 20, 60))
 
 def play(change, script, overlap, lag, replies, persons):
     """To the end, with the invariants watched at every step."""
+    script, replies = dict(script), list(replies)  # of our own: hypothesis shows what was given
     played = Played(change, overlap=overlap, list_lag=lag)
-    replies = list(replies)
     by_people = not set(script.values()).isdisjoint(PEOPLE)
 
     def answer(write):
@@ -566,6 +566,14 @@ def test_whatever_people_do_the_change_ends_and_theirs_is_kept(change, script, o
         for name, value in env.items():
             restored = {before.env[name], change.origin.env[name]}
             assert value in restored or (name, value) in persons, f"{name}={value} of ours stayed"
+
+
+def test_a_push_that_is_listed_late_does_not_pass_for_the_deploy_of_the_walk_back():
+    """It began before the walk back was written, so it runs the change's settings."""
+    script, replies = {4: "push"}, [FINE, FINE, Answer(refusal="402 payment")]
+    played = play(OUT, script, "wait", 60, replies, set())
+    assert played.change.state is State.UNDONE
+    assert runs(played) == (OUT.origin.plan, OUT.origin.env)
 
 
 def test_a_refusal_is_the_same_whatever_was_written():

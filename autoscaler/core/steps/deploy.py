@@ -68,7 +68,8 @@ def _ask_again(change: Change, world: World, now: int, look_every: int, *, liste
 def _carriers(change: Change, attempt: Attempt, deploys: tuple[DeploySeen, ...]) -> Iterator[DeploySeen]:
     """Deploys that carry our settings: ours, and any newer but a rollback, which brings old env vars.
 
-    Ours is known by its id, or else by being newer than the newest before it. The list may lag, or be an older one.
+    Ours is known by its id, or else by being newer than the newest before it. The list may lag, or be an older one: somebody
+    else's deploy that shows up late may have begun before our settings were written, unless it was made after we asked.
     """
     listed = {one.id for one in deploys}
     if attempt.deploy and attempt.deploy not in listed and attempt.newest_before in listed:
@@ -77,7 +78,8 @@ def _carriers(change: Change, attempt: Attempt, deploys: tuple[DeploySeen, ...])
     for one in deploys:
         if one.id in earlier or one.created_at < attempt.newest_at:
             return
-        if one.trigger != "rollback":
+        after_ours = attempt.deploy is not None or _is_ours(one, attempt) or one.created_at >= attempt.asked_at
+        if after_ours and one.trigger != "rollback":
             yield one
         if one.id == attempt.deploy:
             return
