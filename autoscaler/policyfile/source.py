@@ -5,7 +5,8 @@ YAML's parser is used, never its resolver: a scalar is its text, quoted or not. 
 no second document: these are refused, and so is what only an attack needs (depth, aliases that multiply).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -41,38 +42,44 @@ _SYNTAX = (
 
 def read_yaml(text: str) -> tuple[Node | None, tuple[Flaw, ...]]:
     """The text's one document, and what is wrong with it; no document where the text is no YAML at all."""
+    if (
+        yaml.__with_libyaml__
+    ):  # ten times as fast; PyYAML's own parser says better what is wrong, so it reads what C refuses
+        with suppress(yaml.YAMLError, ValueError):
+            return _read(text, yaml.CSafeLoader)
     try:
-        builder = _Builder(text)
+        return _read(text, yaml.SafeLoader)
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        mark = Mark(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        return None, (Flaw(mark, f"a character that no text holds (U+{ord(text[error.position]):04X})", "yaml"),)
+
+
+def _read(text: str, loader: type[yaml.SafeLoader | yaml.CSafeLoader]) -> tuple[Node | None, tuple[Flaw, ...]]:
+    builder = _Builder(loader(text))
+    try:
         return builder.document(), tuple(builder.flaws)
     except _UnreadableError as unreadable:
-        return None, (*unreadable.flaws, unreadable.flaw)
+        return None, (*builder.flaws, unreadable.flaw)
 
 
 class _UnreadableError(Exception):
     """Nothing after this place can be read."""
 
-    def __init__(self, flaw: Flaw, flaws: Iterable[Flaw] = ()) -> None:
+    def __init__(self, flaw: Flaw) -> None:
         super().__init__(flaw.message)
         self.flaw = flaw
-        self.flaws = tuple(flaws)
 
 
 class _Builder:
     """Builds nodes from the parser's events, so that its limits hold before anything is expanded."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, loader: yaml.SafeLoader | yaml.CSafeLoader) -> None:
         self.flaws: list[Flaw] = []
+        self._loader = loader
         self._anchors: dict[str, Node] = {}
         self._open_anchors: set[str] = set()
         self._nodes = 0
-        try:
-            self._loader = yaml.SafeLoader(text)
-        except yaml.reader.ReaderError as error:
-            before = text[: error.position]
-            mark = Mark(before.count("\n") + 1, len(before) - before.rfind("\n"))
-            raise self._unreadable(
-                mark, f"a character that no text holds (U+{ord(text[error.position]):04X})"
-            ) from error
 
     def document(self) -> Node:
         self._next()  # the stream begins
@@ -90,9 +97,14 @@ class _Builder:
             raise self._unreadable(Mark(), "the file is empty", "empty")
         return root
 
-    def _next(self) -> yaml.Event:
+    def _next(self) -> Any:
+        """The C parser's errors are let out: PyYAML's own parser words them."""
+        event: Any
+        if not isinstance(self._loader, yaml.SafeLoader):
+            event = self._loader.get_event()
+            return event
         try:
-            event: yaml.Event = self._loader.get_event()  # type: ignore[no-untyped-call]  # PyYAML has no types of its own
+            event = self._loader.get_event()  # type: ignore[no-untyped-call]  # PyYAML has no types of its own
         except yaml.MarkedYAMLError as error:
             raise self._syntax(error) from error
         except (ValueError, OverflowError) as error:  # PyYAML lets chr() and int() fail on odd escapes
@@ -110,7 +122,7 @@ class _Builder:
         self.flaws.append(Flaw(mark, message, code, hint))
 
     def _unreadable(self, mark: Mark, message: str, code: str = "yaml") -> _UnreadableError:
-        return _UnreadableError(Flaw(mark, message, code), self.flaws)
+        return _UnreadableError(Flaw(mark, message, code))
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
         mark = _mark(event)
@@ -154,10 +166,10 @@ class _Builder:
 
     def _scalar(self, event: yaml.Event, mark: Mark) -> Node:
         text: str = event.value  # type: ignore[attr-defined]  # a scalar event
-        if any("\ud800" <= letter <= "\udfff" for letter in text):
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
             self._tell(mark, "a '\\u' escape that is half a character", "yaml")
             return Node("", mark)
-        is_plain = event.style is None  # type: ignore[attr-defined]  # a scalar event
+        is_plain = not event.style  # type: ignore[attr-defined]  # a scalar event; one parser says None, the other ""
         return Node(None if is_plain and text in _NULLS else text, mark)
 
     def _sequence(self, mark: Mark, depth: int) -> Node:
