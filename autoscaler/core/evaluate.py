@@ -110,6 +110,22 @@ def decide(state: State, now: int) -> Decision:
     return base
 
 
+def suppose(state: State, now: int, ask: Ask, *, emergency: bool = False) -> Decision | None:
+    """The decision if the rules asked for it now: of it `explain` shows what guards would say. None where they never can."""
+    policy = state.policy
+    base = replace(decide(state, now), ask=Ask.HOLD, target=None, emergency=False, reasons=())
+    tier = policy.tier(base.tier) if base.tier else None
+    if tier is None:
+        return None
+    if ask is Ask.DOWN:
+        return _down(base, state, tier, ()) if policy.down_rules(tier) and policy.neighbour(tier.name, -1) else None
+    rules = policy.emergency if emergency else policy.up_rules(tier)
+    if rules is None:
+        return None
+    target = policy.emergency.to if policy.emergency and emergency else None
+    return _up(base, policy, tier, (), target=target, emergency=emergency)
+
+
 def _up(
     base: Decision,
     policy: Policy,

@@ -68,14 +68,18 @@ class Ticker:
         for one in observations:
             managed.fold(one)
         now = max(observation.at, self._clock.now())
-        decision = decide(managed.state, now)
-        verdict = judge(managed.policy, decision, await self._facts(managed, decision))
-        if managed.verdict is not None and managed.verdict.key == verdict.key:
-            verdict = replace(verdict, since=managed.verdict.since)
+        verdict = await self.verdict(managed, decide(managed.state, now))
         if isinstance(observation, Missed):
             verdict = replace(verdict, blind=f"{observation.reason.replace('_', ' ')}: {observation.detail}")
         change = _begin(managed, verdict, now) if verdict.goes else None
         return Pass(observation, verdict, change)
+
+    async def verdict(self, managed: Managed, decision: Decision) -> Verdict:
+        """A decision after the guards. One that says what the last one said has stood since that."""
+        verdict = judge(managed.policy, decision, await self._facts(managed, decision))
+        if managed.verdict is not None and managed.verdict.key == verdict.key:
+            verdict = replace(verdict, since=managed.verdict.since)
+        return verdict
 
     async def _facts(self, managed: Managed, decision: Decision) -> Facts:
         """The store is asked only when there is something to guard."""
