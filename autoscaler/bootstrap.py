@@ -103,6 +103,27 @@ async def checking(settings: Settings) -> AsyncIterator[Checking]:
         yield Checking(render, history, Ticker(history, health, clock, dry_run=True), clock)
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What it takes to ask about a service that has no policy yet."""
+
+    render: RenderAdapter
+    health: HttpHealth
+    clock: SystemClock
+
+
+@asynccontextmanager
+async def asking(settings: Settings) -> AsyncIterator[Asking]:
+    """Parts for `init`. Raises UsageError without an API key."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        render = RenderAdapter(_client(settings))
+        stack.push_async_callback(render.close)
+        health = HttpHealth(clock)
+        stack.push_async_callback(health.close)
+        yield Asking(render, health, clock)
+
+
 def _client(settings: Settings) -> RenderClient:
     """Raises UsageError for a key or an address that can't be one."""
     try:

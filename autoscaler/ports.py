@@ -54,6 +54,8 @@ class ServiceSeen:
     suspended: bool
     has_disk: bool
     render_autoscaling: bool
+    url: str | None = None
+    """Where it answers on the internet, if it does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from autoscaler.cli import check, demo, history, run, status, validate
+from autoscaler.cli import check, demo, history, init, run, status, validate
 from autoscaler.cli.output import err, out
 from autoscaler.errors import AutoscalerError, ExitCode
 from autoscaler.policyfile import PolicyError
@@ -48,6 +48,7 @@ def _options(
     pass
 
 
+app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("validate")(validate.validate)

@@ -126,6 +126,7 @@ def _seen(service: Service) -> ServiceSeen:
         suspended=service.is_suspended,
         has_disk=details.disk is not None,
         render_autoscaling=bool(details.autoscaling and details.autoscaling.enabled),
+        url=details.url,
     )
 
 
