@@ -63,7 +63,7 @@ def load_text(text: str, name: str) -> PolicyFile:
 
 def load_file(path: Path) -> PolicyFile:
     """One policy from its file. Raises PolicyError with every problem, also when the file can't be read."""
-    return load_text(_text(path), str(path))
+    return load_text(text_of(path), str(path))
 
 
 def load_folder(path: Path) -> Loaded:
@@ -75,14 +75,14 @@ def load_folder(path: Path) -> Loaded:
         names = sorted(entry.name for entry in path.iterdir() if _is_policy(entry.name))
     except OSError as error:
         hint = "name the folder that holds the policies, or make it: " + _NEXT_STEP
-        return Loaded((), (_at_start(str(path), f"this folder can't be read: {error.strerror}", "unreadable", hint),))
+        return Loaded((), (at_start(str(path), f"this folder can't be read: {error.strerror}", "unreadable", hint),))
     if not names:
-        return Loaded((), (_at_start(str(path), "this folder holds no policy (*.yaml)", "no_policies", _NEXT_STEP),))
+        return Loaded((), (at_start(str(path), "this folder holds no policy (*.yaml)", "no_policies", _NEXT_STEP),))
     found: list[_Read] = []
     told: list[LocatedProblem] = []
     for name in names:
         try:
-            found.append(_read(_text(path / name), str(path / name)))
+            found.append(_read(text_of(path / name), str(path / name)))
         except PolicyError as error:
             told += error.problems
         else:
@@ -101,42 +101,44 @@ def _is_policy(name: str) -> bool:
     )
 
 
-def _at_start(file: str, message: str, code: str, hint: str | None = None) -> LocatedProblem:
+def at_start(file: str, message: str, code: str, hint: str | None = None) -> LocatedProblem:
+    """An error of a whole file."""
     return LocatedProblem(file, 1, 1, Severity.ERROR, message, code, hint)
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """A file's text. Raises PolicyError where it is none, or too long."""
     name = str(path)
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise PolicyError(
-                [_at_start(name, "this is a folder, not a policy file", "unreadable", "name a file in it")]
+                [at_start(name, "this is a folder, not a policy file", "unreadable", "name a file in it")]
             )
         if not stat.S_ISREG(mode):  # a pipe would wait for ever
-            raise PolicyError([_at_start(name, "this is no ordinary file", "unreadable")])
+            raise PolicyError([at_start(name, "this is no ordinary file", "unreadable")])
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise PolicyError([_at_start(name, f"this file can't be read: {error.strerror}", "unreadable")]) from error
+        raise PolicyError([at_start(name, f"this file can't be read: {error.strerror}", "unreadable")]) from error
     if len(data) > MAX_BYTES:
-        raise PolicyError([_at_start(name, "this file is larger than 1 MB: no policy is", "too_large")])
+        raise PolicyError([at_start(name, "this file is larger than 1 MB: no policy is", "too_large")])
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         before = data[: error.start]
         mark = Mark(before.count(b"\n") + 1, len(before) - before.rfind(b"\n"))
         raise PolicyError(
-            _located(name, [Flaw(mark, "this is no UTF-8 text: save the file as UTF-8", "not_utf8")])
+            located(name, [Flaw(mark, "this is no UTF-8 text: save the file as UTF-8", "not_utf8")])
         ) from error
 
 
-def _located(name: str, flaws: Iterable[Flaw], severity: Severity = Severity.ERROR) -> list[LocatedProblem]:
+def located(name: str, flaws: Iterable[Flaw], severity: Severity = Severity.ERROR) -> list[LocatedProblem]:
     """In the order of the file, each once (an alias repeats what stands at its anchor)."""
     ordered = sorted(dict.fromkeys(flaws), key=lambda flaw: flaw.mark)
-    located = [_problem(name, flaw, severity) for flaw in ordered[:MAX_PROBLEMS]]
+    told = [_problem(name, flaw, severity) for flaw in ordered[:MAX_PROBLEMS]]
     more = len(ordered) - MAX_PROBLEMS
-    return [*located, _at_start(name, f"and {more} more problems", "too_many")] if more > 0 else located
+    return [*told, at_start(name, f"and {more} more problems", "too_many")] if more > 0 else told
 
 
 def _problem(name: str, flaw: Flaw, severity: Severity) -> LocatedProblem:
@@ -148,11 +150,11 @@ def _problem(name: str, flaw: Flaw, severity: Severity) -> LocatedProblem:
 def _read(text: str, name: str) -> _Read:
     root, flaws = read_yaml(text)
     if root is None:
-        raise PolicyError(_located(name, flaws))
+        raise PolicyError(located(name, flaws))
     policy, errors = check(root)
     if policy is None or flaws or errors:
-        raise PolicyError(_located(name, [*flaws, *errors]))
-    warnings = _located(name, doubts(policy, root), Severity.WARNING)
+        raise PolicyError(located(name, [*flaws, *errors]))
+    warnings = located(name, doubts(policy, root), Severity.WARNING)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     mark = root.locate(("service", "id" if policy.service.id else "name"))
     return _Read(PolicyFile(name, policy, digest, f"{name}:{mark.line}:{mark.column}", tuple(warnings)), root)

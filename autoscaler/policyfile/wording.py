@@ -64,15 +64,15 @@ class Wording:
     at_key: bool = False
 
 
-def explain(error: ErrorDetails, path: Path) -> Wording:
-    """One of pydantic's errors at `path` (without the tags of its unions)."""
+def explain(error: ErrorDetails, path: Path, root: type[BaseModel] = Policy) -> Wording:
+    """One of pydantic's errors at `path` (without the tags of its unions) of a file that `root` describes."""
     kind, what = error["type"], _what(path)
     context = error.get("ctx", {})
     if kind == "missing":
         key = str(path[-1])
         return Wording(f"'{key}' is missing", "missing_key", f"write '{_EXAMPLES.get(key, f'{key}: …')}'", at_key=True)
     if kind == "extra_forbidden":
-        return _unknown_key(path)
+        return _unknown_key(path, root)
     if kind in {"literal_error", "enum"}:
         return _not_one_of(what, error["input"], str(context["expected"]))
     if kind == "value_error":
@@ -93,20 +93,20 @@ def _what(path: Path) -> str:
     return f"'{last[:60]}'" if last else "a policy"
 
 
-def _unknown_key(path: Path) -> Wording:
-    key, valid = str(path[-1]), _keys(path[:-1])
+def _unknown_key(path: Path, root: type[BaseModel]) -> Wording:
+    key, valid = str(path[-1]), _keys(path[:-1], root)
     near = difflib.get_close_matches(key[:60], valid, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"use {', '.join(valid)}"
     return Wording(f"unknown key '{key[:60]}'", "unknown_key", hint, at_key=True)
 
 
-def _keys(path: Path) -> tuple[str, ...]:
+def _keys(path: Path, root: type[BaseModel]) -> tuple[str, ...]:
     """The keys that may stand in the section at `path`."""
-    model: type[BaseModel] | None = Policy
+    model: type[BaseModel] | None = root
     for step in path:
         if isinstance(step, str) and model is not None:
             field = model.model_fields.get(step)
-            model = _model(field.annotation) if field else None
+            model = _model(field.annotation) if field else model  # what is no key is a name that the policy gives
     return tuple(model.model_fields) if model else ()
 
 
