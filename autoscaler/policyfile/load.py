@@ -1,8 +1,7 @@
-"""Text, a file or a folder into policies, with every problem at once."""
+"""Text or a file into a policy, with every problem at once."""
 
 import hashlib
 import stat
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from autoscaler.policyfile.tree import Flaw, Mark, Node
 MAX_BYTES = 1_000_000
 MAX_PROBLEMS = 100
 """A person mends no more at one time; a file with more of them is not a policy."""
-_NEXT_STEP = "copy policies/holisticos.yaml into it and edit that"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +47,17 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class Read:
     """A sound file with the places of its values."""
 
     file: PolicyFile
     root: Node
+
+    def problem(
+        self, path: Place, message: str, code: str, hint: str | None = None, severity: Severity = Severity.ERROR
+    ) -> LocatedProblem:
+        """Something that only shows beside other files, at its place in this one."""
+        return _problem(self.file.path, Flaw(self.root.locate(path), message, code, hint), severity)
 
 
 def load_text(text: str, name: str) -> PolicyFile:
@@ -63,42 +67,12 @@ def load_text(text: str, name: str) -> PolicyFile:
 
 def load_file(path: Path) -> PolicyFile:
     """One policy from its file. Raises PolicyError with every problem, also when the file can't be read."""
-    return load_text(text_of(path), str(path))
+    return read_file(path).file
 
 
-def load_folder(path: Path) -> Loaded:
-    """Every `*.yaml` and `*.yml` of a folder, by name; hidden files and `*.test.yaml` are left out.
-
-    Never raises for what it finds there: what can't run is among the problems, and no other file is held up by it.
-    """
-    try:
-        names = sorted(entry.name for entry in path.iterdir() if _is_policy(entry.name))
-    except OSError as error:
-        hint = "name the folder that holds the policies, or make it: " + _NEXT_STEP
-        return Loaded((), (at_start(str(path), f"this folder can't be read: {error.strerror}", "unreadable", hint),))
-    if not names:
-        return Loaded((), (at_start(str(path), "this folder holds no policy (*.yaml)", "no_policies", _NEXT_STEP),))
-    found: list[_Read] = []
-    told: list[LocatedProblem] = []
-    for name in names:
-        try:
-            found.append(_read(text_of(path / name), str(path / name)))
-        except PolicyError as error:
-            told += error.problems
-        else:
-            told += found[-1].file.warnings
-    twice = _twice(found)
-    unsound = {problem.file for problem in twice}
-    files = tuple(read.file for read in found if read.file.path not in unsound)
-    return Loaded(
-        files, tuple(sorted((*told, *twice), key=lambda problem: (problem.file, problem.line, problem.column)))
-    )
-
-
-def _is_policy(name: str) -> bool:
-    return (
-        name.endswith((".yaml", ".yml")) and not name.endswith((".test.yaml", ".test.yml")) and not name.startswith(".")
-    )
+def read_file(path: Path) -> Read:
+    """The same with the places of its values."""
+    return _read(text_of(path), str(path))
 
 
 def at_start(file: str, message: str, code: str, hint: str | None = None) -> LocatedProblem:
@@ -147,7 +121,7 @@ def _problem(name: str, flaw: Flaw, severity: Severity) -> LocatedProblem:
     return LocatedProblem(name, flaw.mark.line, flaw.mark.column, severity, message, flaw.code, flaw.hint)
 
 
-def _read(text: str, name: str) -> _Read:
+def _read(text: str, name: str) -> Read:
     root, flaws = read_yaml(text)
     if root is None:
         raise PolicyError(located(name, flaws))
@@ -157,28 +131,4 @@ def _read(text: str, name: str) -> _Read:
     warnings = located(name, doubts(policy, root), Severity.WARNING)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     mark = root.locate(("service", "id" if policy.service.id else "name"))
-    return _Read(PolicyFile(name, policy, digest, f"{name}:{mark.line}:{mark.column}", tuple(warnings)), root)
-
-
-def _twice(found: Iterable[_Read]) -> list[LocatedProblem]:
-    """Two policies for one service would fight: told at each place, and neither runs."""
-    by_service: dict[tuple[str, str], list[_Read]] = defaultdict(list)
-    for read in found:
-        service = read.file.policy.service
-        by_service["id" if service.id else "name", service.label].append(read)
-    return [
-        _rival(read, key, value, [other for other in rivals if other is not read])
-        for (key, value), rivals in by_service.items()
-        if len(rivals) > 1
-        for read in rivals
-    ]
-
-
-def _rival(read: _Read, key: str, value: str, others: list[_Read]) -> LocatedProblem:
-    path: Place = ("service", key)
-    mark = read.root.locate(path)
-    elsewhere = ", ".join(f"{other.file.path}:{other.root.locate(path).line}" for other in others)
-    message = f"another policy speaks for the service '{value}' too, in {elsewhere}: neither runs"
-    return LocatedProblem(
-        read.file.path, mark.line, mark.column, Severity.ERROR, message, "duplicate_service", "keep one of them"
-    )
+    return Read(PolicyFile(name, policy, digest, f"{name}:{mark.line}:{mark.column}", tuple(warnings)), root)
