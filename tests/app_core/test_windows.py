@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app_core.histogram import BIN_BOUNDS, BIN_GROWTH, quantile
-from app_core.ledger import HISTOGRAM, SECOND, WINDOWS, Ledger
+from app_core.ledger import HISTOGRAM, WINDOWS, Ledger
 from app_core.tracker import Tracker
 from app_core.view import Member, View
 from tests.support.asgi import WINDOW, Clock
@@ -173,7 +173,6 @@ def test_what_retired_processes_counted_is_in_no_window_also_when_the_clock_is_y
     tracker = Tracker(clock)
     retired = Ledger()
     retired.put(HISTOGRAM, 7)
-    retired.cells[SECOND] = -1
     view = View([Member(tracker.ledger, alive=True), Member(retired, alive=False)], int(tracker.now()))
     assert view.requests == 7
     assert [view.statistics(window).requests for window in WINDOWS] == [0] * 4

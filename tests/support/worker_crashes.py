@@ -14,12 +14,11 @@ from pathlib import Path
 from types import FrameType
 
 from app_core import Instruments, siblings
-from app_core.ledger import QUARTER_HOUR, Kind
+from app_core.ledger import Kind
 from tests.support.asgi import Clock
 from tests.support.counted import begin
-from tests.support.workers import Worker, ledgers
+from tests.support.workers import LONG, Worker, ledgers
 
-LONG = QUARTER_HOUR.seconds + 2 * QUARTER_HOUR.slice_seconds
 # Which functions change files.
 _WRITERS = {
     siblings.__file__: {"__init__", "retire", "_locked", "_agree", "_create", "_fold", "_sweep", "_write"},

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
-from app_core.ledger import Kind
+from app_core.ledger import QUARTER_HOUR, Kind
 from app_core.siblings import Birth, Siblings
 from app_core.tracker import Tracker
 from app_core.view import View
 from tests.support.asgi import Clock
 from tests.support.counted import begin, count
 
+LONG = (
+    QUARTER_HOUR.seconds + 2 * QUARTER_HOUR.slice_seconds
+)  # seconds after which no window needs what a dead worker counted
 BIRTH = Birth("vm:1", "2026-11-01T08:00:00+00:00", 1200.0, 0.5)
 
 
@@ -39,6 +42,11 @@ class Worker:
 
     def die(self) -> None:
         self.siblings.leave()
+
+
+def open_files() -> list[Path]:
+    """What this process has open, each by the number that it goes by."""
+    return sorted(Path("/dev/fd").iterdir())
 
 
 def ledgers(folder: Path) -> list[str]:

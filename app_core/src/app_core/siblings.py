@@ -76,11 +76,15 @@ class Siblings:
         self._dead: set[str] = set()
         self._retired = _Retired(None, frozenset(), None)
         self._warned = False
-        with self._locked():
-            self.birth = self._agree(birth)
-            self._look()
-            self._sweep()
-            self._files[self._name] = self._create()
+        try:
+            with self._locked():
+                self.birth = self._agree(birth)
+                self._look()
+                self._sweep()
+                self._files[self._name] = self._create()
+        except BaseException:
+            self.leave()
+            raise
         self._names = sorted(self._files)
 
     @property
@@ -275,7 +279,6 @@ def _folded(content: Any) -> Ledger:
     folded.put(ledger.HISTOGRAM, *content["histograms"])
     for kind, name, values in content["named"]:
         folded.put(folded.place_of(Kind(kind), name), *values)
-    folded.cells[ledger.SECOND] = -1  # it counts nothing any more
     return folded
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from app_core.family import common_folder
+from app_core.family import common_folder, is_locked
 from app_core.ledger import SIZE
 from tests.support.asgi import Clock
 from tests.support.workers import Worker
@@ -101,6 +101,16 @@ def test_without_a_variable_it_is_the_folder_for_temporary_files():
     assert done.stdout.startswith("/tmp/app_core-")
 
 
+def test_two_who_look_at_the_same_time_do_not_take_each_other_for_the_owner(tmp_path):
+    path = tmp_path / "7-8.ledger"
+    with path.open("w") as owner, path.open() as first, path.open() as second:
+        fcntl.flock(first, fcntl.LOCK_SH)  # in the middle of its look
+        assert not is_locked(second.fileno())
+        fcntl.flock(first, fcntl.LOCK_UN)
+        fcntl.flock(owner, fcntl.LOCK_EX)
+        assert is_locked(second.fileno())
+
+
 def test_two_apps_in_one_process_are_not_added_up(tmp_path):
     first = common_folder(tmp_path)
     worker = Worker(first, Clock())
@@ -114,6 +124,14 @@ def test_two_apps_in_one_process_are_not_added_up(tmp_path):
 def test_a_folder_is_removed_when_its_server_is_gone(tmp_path, gone):
     common_folder(tmp_path)
     assert not gone.exists()
+
+
+def test_a_folder_of_which_only_the_process_is_told_is_removed_too(tmp_path, gone):
+    """It was made where the system told no start."""
+    started_when = f"-12-{SIZE}-0"
+    renamed = gone.rename(gone.with_name(gone.name.removesuffix(started_when) + f"--{SIZE}-0"))
+    common_folder(tmp_path)
+    assert not renamed.exists()
 
 
 def test_a_folder_whose_worker_outlives_its_server_stays(tmp_path, gone):
