@@ -3,6 +3,7 @@
 Open-loop: what was seen stays as it was seen, whatever the policy would have done about it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from autoscaler.core.durations import DAY, MINUTE
@@ -56,13 +57,14 @@ class RehearsedChange:
 class Rehearsal:
     """One policy, one service, one recording: hand in what was seen, in order, and look after each poll."""
 
-    def __init__(self, policy: Policy, terms: Terms) -> None:
-        """Raises ValueError when the policy has no tier of that name."""
+    def __init__(self, policy: Policy, terms: Terms, known: Callable[[Facts], Facts] = lambda facts: facts) -> None:
+        """`known`: adds to the facts what is known besides. Raises ValueError when the policy has no tier of that name."""
         tier = policy.tier(terms.tier)
         if tier is None:
             raise ValueError(f"the policy has no tier '{terms.tier}': {', '.join(one.name for one in policy.tiers)}")
         self.policy = policy
         self.terms = terms
+        self._known = known
         self.state = State(policy, terms.every)
         self.tenancy: list[TierChanged] = []
         """Which rung ran since when, the first from time 0."""
@@ -97,7 +99,7 @@ class Rehearsal:
         """Decide and judge; when it goes, the change is played from here on."""
         self._go_live(now)
         decision = decide(self.state, now)
-        verdict = judge(self.policy, decision, self._facts(decision))
+        verdict = judge(self.policy, decision, self._known(self._facts(decision)))
         asked: tuple[Why, ...] = ()
         if self.terms.consents:
             verdict, asked = _consented(verdict)
