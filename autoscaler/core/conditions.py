@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from autoscaler.core.durations import PATTERN as DURATION
 from autoscaler.core.durations import parse_duration
-from autoscaler.core.metrics import NAMES, UNITS, UNITS_OPTIONAL, Dimension, Kind, Metric, find_metric
+from autoscaler.core.metrics import BUILT_IN, UNITS, UNITS_OPTIONAL, Dimension, Kind, Metric, Vocabulary
 
 
 class Op(StrEnum):
@@ -60,6 +60,10 @@ class Condition:
         return max(self.held, self.within, self.over)
 
 
+class UnsoundMetricError(ValueError):
+    """A sentence rests on a metric that the policy gives wrongly: there it has been told, so here it need not be."""
+
+
 STATES = ("unreachable", "stalled")
 _SENTENCE = re.compile(
     rf"""
@@ -74,8 +78,8 @@ _LARGEST = 1e15
 _FUNCTION = re.compile(r"mean|max|min|p[1-9]\d?")
 
 
-def parse_condition(text: str) -> Condition:
-    """One sentence into a Condition.
+def parse_condition(text: str, vocabulary: Vocabulary = BUILT_IN) -> Condition:
+    """One sentence into a Condition. `vocabulary`: the metrics that it may speak of.
 
     Raises ValueError whose text says what is wrong and what to write instead.
     """
@@ -86,7 +90,7 @@ def parse_condition(text: str) -> Condition:
             f"'{sentence}' is no condition: write metric, comparison, value, window, such as 'avg_response_time > 8s for 1h'"
         )
     part = found.groupdict()
-    metric = _metric(part["name"] or part["inner"])
+    metric = _metric(part["name"] or part["inner"], vocabulary)
     if part["op"] is None:
         return _state(sentence, metric, part)
     condition = Condition(
@@ -104,11 +108,14 @@ def parse_condition(text: str) -> Condition:
     return condition
 
 
-def _metric(name: str) -> Metric:
-    metric = find_metric(name)
+def _metric(name: str, vocabulary: Vocabulary) -> Metric:
+    if name in vocabulary.unsound:
+        raise UnsoundMetricError(f"'{name}' stands under 'metrics:', but not as it should")
+    metric = vocabulary.by_name.get(name)
     if metric is None:
-        near = difflib.get_close_matches(name, NAMES, n=1)
-        raise ValueError(f"unknown metric '{name}'" + (f": did you mean '{near[0]}'?" if near else ""))
+        near = difflib.get_close_matches(name, vocabulary.by_name, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else "say under 'metrics:' where your endpoint has it"
+        raise ValueError(f"unknown metric '{name}': {hint}")
     return metric
 
 

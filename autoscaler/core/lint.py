@@ -12,6 +12,7 @@ from autoscaler.core.conditions import Condition
 from autoscaler.core.durations import SECOND, format_duration
 from autoscaler.core.hysteresis import Clash, absolute, clash
 from autoscaler.core.policy import AtLeast, Mode, Policy, Rules, Tier
+from autoscaler.core.sources import misuses, own_unused
 
 Path = tuple[str | int, ...]
 """A place in the file: keys and list indexes from the top."""
@@ -41,7 +42,7 @@ Located = tuple[Path, Condition]
 
 def problems(policy: Policy) -> list[Problem]:
     """Everything that does not fit together, errors and warnings, in the order of the checks."""
-    structure = (_ladder, _names, _env, _references, _ends, _pairs)
+    structure = (_metrics, _ladder, _names, _env, _references, _ends, _pairs)
     sense = (_times, _windows, _ways, _money, _consent, _memory, _silence)
     return [problem for check in (*structure, *sense) for problem in check(policy)]
 
@@ -52,6 +53,16 @@ def _error(code: str, path: Path, message: str, related: Path | None = None) -> 
 
 def _warning(code: str, path: Path, message: str, related: Path | None = None) -> Problem:
     return Problem(path, message, Severity.WARNING, code, related)
+
+
+def _metrics(policy: Policy) -> Iterator[Problem]:
+    for one in misuses(policy.metrics):
+        path: Path = ("metrics", one.name) if one.key is None else ("metrics", one.name, one.key)
+        yield _error("metrics", path, one.message, ("metrics", one.related) if one.related else None)
+    used = frozenset(condition.metric.name for condition in policy.conditions())
+    for name in own_unused(policy.metrics, used):
+        message = f"no condition speaks of '{name}': use it, or take it out"
+        yield _warning("unused_metric", ("metrics", name), message)
 
 
 def _ladder(policy: Policy) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """The table of metrics: name, unit, kind, where a report has it. A metric's kind comes from here, never from syntax."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -171,9 +172,43 @@ METRICS = MappingProxyType({metric.name: metric for metric in _TABLE})
 
 _BY_ANY_NAME = MappingProxyType({name: metric for metric in _TABLE for name in (metric.name, *metric.aliases)})
 NAMES = tuple(_BY_ANY_NAME)
-"""Every name that may stand in a condition, aliases included."""
+"""Every built-in name that may stand in a condition, aliases included."""
 
 
 def find_metric(name: str) -> Metric | None:
-    """The metric of that name or alias."""
+    """The built-in metric of that name or alias."""
     return _BY_ANY_NAME.get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an endpoint has a value: a JMESPath, what turns it into base units, and what it is divided by, if anything."""
+
+    path: str
+    scale: float = 1.0
+    of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What the conditions of one policy may speak of, and where its endpoint has what is not where the table says."""
+
+    by_name: Mapping[str, Metric]
+    """Every name, aliases included."""
+    gauges: Mapping[str, Source] = field(default_factory=dict)
+    """By the metric's one name."""
+    counters: Mapping[str, Source] = field(default_factory=dict)
+    """By the counter's name: as `over` and `under` of a ratio, or `signals.` and the name of a counted metric."""
+    unsound: frozenset[str] = frozenset()
+    """Names that the policy gives, but wrongly: told where they stand, and not again in every sentence."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the policy says itself where anything stands."""
+        return bool(self.gauges or self.counters)
+
+
+BUILT_IN = Vocabulary(_BY_ANY_NAME)
+"""What every policy may speak of."""
+SIGNALS = "signals."
+"""What the names of the counters begin with whose rises are signals."""

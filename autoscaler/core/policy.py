@@ -5,12 +5,14 @@ Validation here is per field; what needs two fields at once (an unsorted ladder,
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from autoscaler.core.conditions import Condition
 from autoscaler.core.durations import DAY, HOUR, MINUTE, SECOND
+from autoscaler.core.metrics import Vocabulary
 from autoscaler.core.plans import Plan, find_plan
 from autoscaler.core.scalars import (
     Address,
@@ -27,6 +29,7 @@ from autoscaler.core.scalars import (
     Sentence,
     Whole,
 )
+from autoscaler.core.sources import Section, vocabulary, vocabulary_of
 
 
 class _Part(BaseModel):
@@ -191,6 +194,8 @@ class Guards(_Part):
     """What can block a decision."""
 
     cooldown: Cooldown = Cooldown()
+    respect: Duration = 12 * HOUR
+    """How long nothing comes down after somebody else has changed the plan or the count."""
     max_changes: PerDay = 4
     headroom: Percent = 0.25
     budget: Budget | None = None
@@ -234,6 +239,10 @@ class Evidence(_Part):
     fit_window: Duration = 7 * DAY
     """How far back a downgrade looks for peaks that must fit the smaller tier."""
     business_age: Duration = 2 * DAY
+    failed_within: Duration = 7 * DAY
+    """An up, or an OOM kill, so soon after a down marks that down as failed."""
+    help_after: Duration = DAY
+    """When an up is judged by whether it helped."""
     drift_every: Duration = 5 * MINUTE
 
 
@@ -245,6 +254,8 @@ class Policy(_Part):
     ]
     mode: Mode = Mode.OBSERVE
     service: ServiceRef
+    metrics: Section = Field(default_factory=dict)
+    """Where the app's own endpoint has what the conditions speak of; built-in names too."""
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
     scale_up: UpRules | None = None
     scale_down: DownRules | None = None
@@ -256,6 +267,11 @@ class Policy(_Part):
     verify: Verify = Verify()
     notify: Notify = Notify()
     evidence: Evidence = Evidence()
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """What the conditions may speak of, and where the endpoint has it."""
+        return vocabulary(self.metrics)
 
     def tier(self, name: str) -> Tier | None:
         """The rung of that name."""
@@ -288,3 +304,11 @@ class Policy(_Part):
             if shared:
                 yield from shared.conditions
         yield from (alert.when for alert in self.alerts)
+
+
+def read_policy(plain: object) -> Policy:
+    """The policy of a tree of literal values; its sentences may speak of the metrics that it names itself.
+
+    Raises pydantic.ValidationError with everything that is wrong.
+    """
+    return Policy.model_validate(plain, context=vocabulary_of(plain))

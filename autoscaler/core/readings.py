@@ -1,6 +1,7 @@
 """A raw report becomes an observation: a Reading, or a Missed with its reason. Nothing that an endpoint says is trusted unseen.
 
-Reports are those of `app_core`; the seed's own endpoint, which gives fewer keys, is read as well.
+Reports are those of `app_core`; the seed's own endpoint, which gives fewer keys, is read as well, and any other JSON by the
+paths that the policy itself gives.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,22 +12,21 @@ from itertools import islice
 from typing import Any
 
 import jmespath
+from jmespath.exceptions import JMESPathError, JMESPathTypeError
 
 from autoscaler.core.durations import MINUTE, SECOND
-from autoscaler.core.metrics import METRICS, Kind
+from autoscaler.core.metrics import BUILT_IN, METRICS, SIGNALS, Kind, Source, Vocabulary
 from autoscaler.core.observations import Miss, Missed, Reading, Signal
 
 _COUNTERS = {
-    "requests": "counters.requests_total || current_metrics.request_count",
-    "errors": "counters.errors_total || current_metrics.error_count",
-    "response_seconds": "counters.response_seconds_total",
-    "cpu_seconds": "counters.cpu_seconds_total",
-    "cache_hits": "cache.hits_total",
-    "cache_lookups": "cache.lookups_total",
-}
-"""Monotonic since the process began, by the name that metrics use -> where a report has it."""
-_SIGNALS = {f"signals.{metric.name}": metric.name for metric in METRICS.values() if metric.kind is Kind.COUNTED}
-"""The same for what the app itself counts, such as complaints; here the path is the name."""
+    "requests": Source("counters.requests_total || current_metrics.request_count"),
+    "errors": Source("counters.errors_total || current_metrics.error_count"),
+    "response_seconds": Source("counters.response_seconds_total"),
+    "cpu_seconds": Source("counters.cpu_seconds_total"),
+    "cache_hits": Source("cache.hits_total"),
+    "cache_lookups": Source("cache.lookups_total"),
+} | {SIGNALS + metric.name: Source(SIGNALS + metric.name) for metric in METRICS.values() if metric.kind is Kind.COUNTED}
+"""Monotonic since the process began, by the name that metrics use -> where a report of `app_core` has it."""
 _WINDOWS = {"10s": 10 * SECOND, "1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE}
 """Sliding windows of a report, shortest first."""
 MOST_SETTINGS, LONGEST_SETTING = 100, 300
@@ -38,20 +38,31 @@ _LARGEST_SHARE = 100_000
 _PERCENTILES = {"p50_response_time": 0.5, "p95_response_time": 0.95, "p99_response_time": 0.99}
 
 
+_LAST_IN_SECONDS = 1e11
+"""A number that is larger counts milliseconds: as seconds it would be the year 5138."""
+_OWN_POLL = 1
+"""The seed's endpoint counts the poll that it is just answering, and others may."""
+
+
 class BadReportError(ValueError):
     """A value of a report that can't be; its text says which."""
 
 
-def read(body: Mapping[str, object], at: int, previous: Reading | None, every: int) -> Reading | Missed:
-    """One report, taken at `at` (ms UTC), counted from the last good one.
+def read(
+    body: Mapping[str, object], at: int, previous: Reading | None, every: int, vocabulary: Vocabulary = BUILT_IN
+) -> Reading | Missed:
+    """One report, taken at `at` (ms UTC), counted from the last good one; `vocabulary` is that of the policy.
 
     A report that stands still, or holds a value that can't be (negative, NaN, a word for a number), is a miss.
     """
     try:
-        timestamp = _timestamp(body)
-        if previous is not None and timestamp == previous.timestamp:
+        is_ours = not vocabulary.is_own or "current_metrics" in body
+        timestamp = _timestamp(body) if is_ours else _any_timestamp(body)
+        if previous is not None and timestamp is not None and timestamp == previous.timestamp:
             return Missed(at, Miss.FROZEN, "the report's own timestamp stands still")
-        return _reading(body, at, timestamp, previous, every)
+        bare = Reading(at, gauges={}, timestamp=at if timestamp is None else timestamp)
+        read_it = _of_app_core if is_ours else _of_others
+        return read_it(body, bare, previous, every, vocabulary)
     except BadReportError as problem:
         return Missed(at, Miss.MISCONFIGURED, str(problem))
 
@@ -59,9 +70,9 @@ def read(body: Mapping[str, object], at: int, previous: Reading | None, every: i
 def signals(reading: Reading) -> tuple[Signal, ...]:
     """What the app counted since its last report, as signals of their own: they outlive masks and spend apart."""
     return tuple(
-        Signal(reading.at, name, reading.increases[counter])
-        for counter, name in _SIGNALS.items()
-        if reading.increases.get(counter, 0) >= 1
+        Signal(reading.at, counter.removeprefix(SIGNALS), risen)
+        for counter, risen in reading.increases.items()
+        if counter.startswith(SIGNALS) and risen >= 1
     )
 
 
@@ -69,7 +80,8 @@ def _timestamp(body: Mapping[str, object]) -> int:
     """When the report says it was made; also the check that it is a report at all."""
     for key in ("timestamp", "current_metrics"):
         if key not in body:
-            raise BadReportError(f"it has no '{key}': is this the scaling health endpoint?")
+            hint = "is this the scaling health endpoint? One of another form needs 'metrics:' in the policy"
+            raise BadReportError(f"it has no '{key}': {hint}")
     if not isinstance(body["current_metrics"], dict):
         raise BadReportError("its 'current_metrics' is no object")
     timestamp = _time(body, "timestamp")
@@ -78,35 +90,68 @@ def _timestamp(body: Mapping[str, object]) -> int:
     return timestamp
 
 
-def _reading(body: Mapping[str, object], at: int, timestamp: int, previous: Reading | None, every: int) -> Reading:
-    bare = Reading(
-        at,
-        gauges={},
-        timestamp=timestamp,
-        counters=dict(_counters(body)),
+def _any_timestamp(body: Mapping[str, object]) -> int | None:
+    """The same of an endpoint that never promised one: without it nobody can tell a report that stands still."""
+    value = body.get("timestamp")
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < LARGEST:
+        return round(value if value > _LAST_IN_SECONDS else value * 1000)
+    try:
+        return _time(body, "timestamp")
+    except BadReportError:
+        return None
+
+
+def _of_app_core(
+    body: Mapping[str, object], bare: Reading, previous: Reading | None, every: int, vocabulary: Vocabulary
+) -> Reading:
+    """A report of `app_core`, or of the seed's endpoint, but for what the policy says stands elsewhere."""
+    counters = dict(_counters(body, {**_COUNTERS, **vocabulary.counters}))
+    usual = {name: value for name, value in _gauges(body, every, counters) if name not in vocabulary.gauges}
+    gauges = usual | dict(_own_gauges(body, vocabulary))
+    reading = replace(
+        bare,
+        gauges=dict(_derived(body, gauges)) | gauges,
+        counters=counters,
         instance=_text(body, "instance.id"),
         started_at=_time(body, "instance.started_at"),
         plan=_text(body, "instance.plan_guess"),
         settings=_settings(body),
     )
-    increases = increase(bare, previous, longest=max(5 * every, 5 * MINUTE))
-    in_flight = _in_flight(body)
+    reading = _counted(reading, previous, _in_flight(body), every)
+    limit, risen = _number(body, "resources.cpu_limit_cores"), reading.increases
+    if limit and "cpu_seconds" in risen and "cpu_percent" not in reading.gauges:
+        share = _percent("cpu", risen["cpu_seconds"] / risen["seconds"], limit)
+        return replace(reading, gauges={**reading.gauges, "cpu_percent": share})
+    return reading
+
+
+def _of_others(
+    body: Mapping[str, object], bare: Reading, previous: Reading | None, every: int, vocabulary: Vocabulary
+) -> Reading:
+    """Any other JSON: only the policy knows what in it means what."""
+    gauges = dict(_own_gauges(body, vocabulary))
+    counters = dict(_counters(body, vocabulary.counters))
+    if not gauges and not counters:
+        first = next(iter((*vocabulary.gauges.values(), *vocabulary.counters.values())))
+        raise BadReportError(f"it has none of what the policy looks for under 'metrics:', such as '{first.path[:60]}'")
+    in_flight = max(0.0, gauges.get("concurrent_requests", 0.0) - _OWN_POLL)
+    return _counted(replace(bare, gauges=gauges, counters=counters), previous, in_flight, every)
+
+
+def _counted(seen: Reading, previous: Reading | None, in_flight: float, every: int) -> Reading:
+    """With what its counters rose by, and what that says of the app."""
+    increases = increase(seen, previous, longest=max(5 * every, 5 * MINUTE))
     quiet = increases.get("requests") == 0
-    gauges = dict(_gauges(body, every)) | {"stalled": float(quiet and in_flight > 0), "unreachable": 0.0}
-    limit = _number(body, "resources.cpu_limit_cores")
-    if limit and increases.get("seconds") and "cpu_seconds" in increases:
-        gauges["cpu_percent"] = _percent("cpu", increases["cpu_seconds"] / increases["seconds"], limit)
-    return replace(
-        bare, gauges=gauges, increases=increases, idle=quiet and in_flight == 0, stalled=quiet and in_flight > 0
-    )
+    stalled = quiet and in_flight > 0
+    gauges = {**seen.gauges, "stalled": float(stalled), "unreachable": 0.0}
+    return replace(seen, gauges=gauges, increases=increases, idle=quiet and in_flight == 0, stalled=stalled)
 
 
 def _in_flight(body: Mapping[str, object]) -> float:
     """Requests running or queued, but for this poll itself."""
     if _find(body, "concurrency") is not None:
         return (_number(body, "concurrency.running") or 0) + (_number(body, "concurrency.queued") or 0)
-    own = 1  # the seed's endpoint counts the poll that it is just answering
-    return max(0.0, (_number(body, "current_metrics.concurrent_requests") or 0) - own)
+    return max(0.0, (_number(body, "current_metrics.concurrent_requests") or 0) - _OWN_POLL)
 
 
 def increase(now: Reading, previous: Reading | None, *, longest: int) -> dict[str, float]:
@@ -129,18 +174,18 @@ def increase(now: Reading, previous: Reading | None, *, longest: int) -> dict[st
     return risen | {name: value if name in fell else value - before for name, (before, value) in pairs.items()}
 
 
-def _counters(body: Mapping[str, object]) -> Iterator[tuple[str, float]]:
-    for name, path in (*_COUNTERS.items(), *zip(_SIGNALS, _SIGNALS, strict=True)):
-        value = _number(body, path)
+def _counters(body: Mapping[str, object], sources: Mapping[str, Source]) -> Iterator[tuple[str, float]]:
+    for name, source in sources.items():
+        value = _number(body, source.path)
         if value is not None:
-            yield name, value
+            yield name, value * source.scale
 
 
-def _gauges(body: Mapping[str, object], every: int) -> Iterator[tuple[str, float]]:
+def _gauges(body: Mapping[str, object], every: int, counters: Mapping[str, float]) -> Iterator[tuple[str, float]]:
     window = next((name for name, length in _WINDOWS.items() if length >= every), "15m")
     requests = _number(body, f'windows."{window}".requests') or 0
     for metric in METRICS.values():
-        if metric.path is None or (metric.over in _COUNTERS and _number(body, _COUNTERS[metric.over]) is not None):
+        if metric.path is None or metric.over in counters:
             continue  # a ratio is pooled from its counters; an average is taken as a gauge only where there are none
         share = _PERCENTILES.get(metric.name)
         if share is not None and requests < 10 / (1 - share):
@@ -148,11 +193,22 @@ def _gauges(body: Mapping[str, object], every: int) -> Iterator[tuple[str, float
         value = _number(body, metric.path.replace("{window}", window))
         if value is not None:
             yield metric.name, value * metric.scale
-    yield from _derived(body)
 
 
-def _derived(body: Mapping[str, object]) -> Iterator[tuple[str, float]]:
-    used = _number(body, "resources.memory_used_bytes")
+def _own_gauges(body: Mapping[str, object], vocabulary: Vocabulary) -> Iterator[tuple[str, float]]:
+    """What the policy says where to find."""
+    for name, source in vocabulary.gauges.items():
+        value = _number(body, source.path)
+        of = 1.0 if source.of is None else _number(body, source.of)
+        if value is not None and of:
+            result = value / of * source.scale
+            if result > LARGEST:
+                raise BadReportError(f"{name} is {result:.3g}, which is no measure")
+            yield name, result
+
+
+def _derived(body: Mapping[str, object], gauges: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    used = gauges.get("memory_usage")
     if used is None and (megabytes := _number(body, "current_metrics.memory_usage_mb")) is not None:
         used = megabytes * 1024**2
         yield "memory_usage", used
@@ -193,7 +249,16 @@ def _compiled(path: str) -> Any:
 
 
 def _find(body: Mapping[str, object], path: str) -> object:
-    return _compiled(path).search(body)
+    try:
+        return _compiled(path).search(body)
+    except JMESPathTypeError as error:
+        if error.current_value is None:  # `length()` of what is not there is no mistake: it is not there
+            return None
+        raise BadReportError(
+            f"'{path[:60]}' does not fit it: {error.function_name}() of a {error.actual_type}"
+        ) from None
+    except JMESPathError as error:
+        raise BadReportError(f"'{path[:60]}' does not fit it: {str(error)[:120]}") from None
 
 
 def _number(body: Mapping[str, object], path: str) -> float | None:

@@ -2,16 +2,20 @@
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from autoscaler.core.calendar import WeeklyHours, parse_hours
 from autoscaler.core.conditions import Condition, parse_condition
 from autoscaler.core.durations import PATTERN as DURATION
 from autoscaler.core.durations import parse_duration
+from autoscaler.core.metrics import BUILT_IN, Vocabulary
 from autoscaler.core.plans import SPELLINGS, find_plan
 
 _LONGEST = 500
@@ -20,15 +24,25 @@ _LONGEST = 500
 
 def _from_text(parse: Callable[[str], object], example: str, **schema: Any) -> tuple[BeforeValidator, WithJsonSchema]:
     """The validator and the editor's schema of a scalar that is written as text."""
+    return _validator(lambda text, _: parse(text), example, schema)
 
-    def read(value: object) -> object:
+
+def _validator(
+    parse: Callable[[str, ValidationInfo], object], example: str, schema: dict[str, Any]
+) -> tuple[BeforeValidator, WithJsonSchema]:
+    def read(value: object, info: ValidationInfo) -> object:
         if isinstance(value, str):
             if len(value) > _LONGEST:
                 raise ValueError(f"{len(value)} characters are too long for one value such as '{example}'")
-            return parse(value)
+            return parse(value, info)
         raise ValueError(f"expected one value such as '{example}'")
 
     return BeforeValidator(read), WithJsonSchema({"type": "string", "examples": [example]} | schema)
+
+
+def _sentence(text: str, info: ValidationInfo) -> Condition:
+    """With the names of the policy that it stands in, which whoever reads the policy hands over as the context."""
+    return parse_condition(text, info.context if isinstance(info.context, Vocabulary) else BUILT_IN)
 
 
 def _whole(text: str) -> int:
@@ -89,17 +103,41 @@ def _secret_name(text: str) -> str:
     raise ValueError("write the name of an environment variable, such as SCALING_HEALTH_TOKEN: never the secret itself")
 
 
+def _json_path(text: str) -> str:
+    try:
+        unknown = _unknown_function(jmespath.compile(text).parsed)
+    except JMESPathError as error:
+        position = getattr(error, "lex_position", None)
+        place = f" at character {position + 1}" if position is not None else ""
+        raise ValueError(
+            f"'{text}' is no JMESPath{place}: write where the JSON has it, such as 'jobs.waiting' or 'length(jobs)'; "
+            "a name with - or spaces in it stands in double quotes"
+        ) from None
+    if unknown:
+        near = difflib.get_close_matches(unknown, Functions.FUNCTION_TABLE, n=1)
+        raise ValueError(f"JMESPath has no function '{unknown}'" + (f": did you mean '{near[0]}'?" if near else ""))
+    return text
+
+
+def _unknown_function(node: Mapping[str, Any]) -> str | None:
+    """Without this it would turn out at the first poll: jmespath knows its functions only when it calls them."""
+    if node["type"] == "function_expression" and node["value"] not in Functions.FUNCTION_TABLE:
+        return str(node["value"])
+    return next((found for child in node["children"] if (found := _unknown_function(child))), None)
+
+
 _NUMBER = ["number", "string"]
 Duration = Annotated[int, *_from_text(parse_duration, "30m", pattern=rf"^{DURATION}$")]
 """Milliseconds."""
 Hours = Annotated[WeeklyHours, *_from_text(parse_hours, "mon-fri 09:00-17:00 Europe/Berlin")]
-Sentence = Annotated[Condition, *_from_text(parse_condition, "avg_response_time > 8s for 1h")]
+Sentence = Annotated[Condition, *_validator(_sentence, "avg_response_time > 8s for 1h", {})]
 Whole = Annotated[int, *_from_text(_whole, "4", type=_NUMBER)]
 Dollars = Annotated[float, *_from_text(_dollars, "60", type=_NUMBER)]
 Percent = Annotated[float, *_from_text(_percent, "25%", pattern=r"^[0-9.]+\s*%$")]
 """A share, 0 to 1 (or more, where more makes sense)."""
 PerDay = Annotated[int, *_from_text(_per_day, "4 per day", pattern="^[0-9]+ per day$")]
 PlanName = Annotated[str, Field(max_length=60), AfterValidator(_plan), WithJsonSchema({"enum": list(SPELLINGS)})]
+JsonPath = Annotated[str, *_from_text(_json_path, "jobs.waiting")]
 Address = Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2000), AfterValidator(_address)]
 EnvKey = Annotated[str, Field(max_length=200), AfterValidator(_env_key)]
 SecretName = Annotated[str, AfterValidator(_secret_name)]

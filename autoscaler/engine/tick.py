@@ -59,7 +59,7 @@ class Ticker:
         answer = await self._health.fetch(managed.policy.service.health)
         if isinstance(answer, Missed):
             return (answer,)
-        seen = read(answer.body, answer.at, managed.last_reading, managed.state.every)
+        seen = read(answer.body, answer.at, managed.last_reading, managed.state.every, managed.policy.vocabulary)
         return (seen, *signals(seen)) if isinstance(seen, Reading) else (seen,)
 
     async def judge(self, managed: Managed, observations: tuple[Observation, ...]) -> Pass:

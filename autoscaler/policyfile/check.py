@@ -6,13 +6,24 @@ from types import MappingProxyType
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from autoscaler.core.conditions import UnsoundMetricError
 from autoscaler.core.lint import Path, Problem, Severity, problems
-from autoscaler.core.policy import Policy
+from autoscaler.core.policy import Policy, read_policy
 from autoscaler.policyfile.tree import Flaw, Node
 from autoscaler.policyfile.wording import explain
 
 _PARTS: Mapping[str | int, int] = MappingProxyType(
-    {"service": 3, "emergency": 1, "alerts": 2, "schedules": 2, "guards": 2, "approval": 2, "verify": 2, "notify": 2}
+    {
+        "metrics": 2,
+        "service": 3,
+        "emergency": 1,
+        "alerts": 2,
+        "schedules": 2,
+        "guards": 2,
+        "approval": 2,
+        "verify": 2,
+        "notify": 2,
+    }
 )
 """How deep the part lies that a policy can do without when something in it is wrong; elsewhere it is the value itself."""
 MAX_ERRORS = 200
@@ -26,14 +37,15 @@ def check(root: Node) -> tuple[Policy | None, list[Flaw]]:
     """
     nothing = set(root.nothing())
     try:
-        policy = Policy.model_validate(root.plain())
+        policy = read_policy(root.plain())
     except ValidationError as error:
         told = error.errors(include_url=False)[:MAX_ERRORS]
         wrong = {
             path: details for details in told if not _is_told(path := _path(details["loc"], root), details, nothing)
         }
         found = [_worded(root, path, details) for path, details in wrong.items()]
-        return None, found + _misfits_of_the_rest(root, nothing.union(wrong))
+        resting = {_path(details["loc"], root) for details in told if _rests_on_a_metric(details)}
+        return None, found + _misfits_of_the_rest(root, nothing.union(wrong, resting))
     return policy, _misfits(policy, root, nothing)
 
 
@@ -45,12 +57,18 @@ def doubts(policy: Policy, root: Node) -> list[Flaw]:
 def _is_told(path: Path, details: ErrorDetails, nothing: set[Path]) -> bool:
     """Whether this error only repeats another: of a value that is not there, or of every item of a list."""
     match details["type"]:
+        case "value_error" if _rests_on_a_metric(details):
+            return True
         case "value_error":
             return path in nothing or any(empty[:-1] == path for empty in nothing)
         case "too_short":
             return bool(details["input"])
         case _:
             return path in nothing
+
+
+def _rests_on_a_metric(details: ErrorDetails) -> bool:
+    return isinstance(details.get("ctx", {}).get("error"), UnsoundMetricError)
 
 
 def _worded(root: Node, path: Path, details: ErrorDetails) -> Flaw:
@@ -89,7 +107,7 @@ def _misfits_of_the_rest(root: Node, wrong: set[Path]) -> list[Flaw]:
     }
     rest = root.without(parts)
     try:
-        policy = Policy.model_validate(rest.plain())
+        policy = read_policy(rest.plain())
     except ValidationError:
         return []
     return _misfits(policy, rest, wrong)

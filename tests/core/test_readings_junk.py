@@ -196,7 +196,8 @@ def test_a_report_without_a_time_is_none(timestamp, reason):
 def test_another_json_is_no_report(missing):
     found = read({key: value for key, value in GOOD.items() if key != missing}, START, None, EVERY)
     assert isinstance(found, Missed)
-    assert found.detail == f"it has no '{missing}': is this the scaling health endpoint?"
+    hint = "is this the scaling health endpoint? One of another form needs 'metrics:' in the policy"
+    assert found.detail == f"it has no '{missing}': {hint}"
 
 
 def test_a_report_whose_time_stands_still_is_a_gap():
