@@ -1,0 +1,46 @@
+"""The worker's own store as a recording."""
+
+from collections.abc import Iterator, Sequence
+
+from autoscaler.core.change import Change
+from autoscaler.core.observations import Missed, Observation, Reading, TierChanged
+from autoscaler.core.policy import Policy
+from autoscaler.core.recording import Recording, Span, recorded
+from autoscaler.errors import UsageError
+from autoscaler.ports import Store
+
+_ALL = 10_000
+
+
+async def read_store(store: Store, where: str, policy: Policy, span: Span) -> Recording:
+    """What the worker saw of the policy's service, in its order of arrival, without the tier changes that were the bot's own.
+
+    Raises UsageError when it has seen nothing of it, StoreError.
+    """
+    service = policy.service
+    known = {verdict.service: verdict.service_id for verdict in await store.last_verdicts()}
+    service_id = service.id or known.get(service.name or "", "")
+    seen = await store.observations(service_id, span.since or 0)
+    if not any(isinstance(one, Reading | Missed) for one in seen):
+        names = ", ".join(sorted(known)) or "none yet"
+        raise UsageError(f"{where} holds nothing of {service.label} in that time. Services that it knows: {names}.")
+    begun = next(one.at for one in seen if isinstance(one, Reading | Missed))
+    tiers = await store.tier_changes(service_id)
+    own = await store.changes(service_id, limit=_ALL)
+    observations = tuple(one for one in _others(seen, own) if span.holds(one.at))
+    return recorded(where, observations, tier=_tier_at(tiers, begun))
+
+
+def _others(seen: Sequence[Observation], own: Sequence[Change]) -> Iterator[Observation]:
+    """A rehearsal makes its own changes: those that the bot made then would come on top."""
+    times = [(change.created_at, change.ended_at) for change in own]
+    for one in seen:
+        if isinstance(one, TierChanged) and any(a <= one.at and (b is None or one.at <= b) for a, b in times):
+            continue
+        yield one
+
+
+def _tier_at(tiers: Sequence[TierChanged], begun: int) -> str | None:
+    """The rung that ran at the first poll; it was looked up just before it, or just after."""
+    before = [change for change in tiers if change.at <= begun]
+    return (before[-1] if before else tiers[0]).tier if tiers else None

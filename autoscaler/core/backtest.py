@@ -1,0 +1,233 @@
+"""A policy against a recording: what it would have decided, and what that would have cost.
+
+Open-loop: what was recorded stays as it was, whatever the policy would have done about it. Times are ms UTC, money is USD.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from autoscaler.core.conditions import Condition
+from autoscaler.core.durations import WEEK
+from autoscaler.core.guards import Verdict
+from autoscaler.core.metrics import Kind
+from autoscaler.core.money import month_bounds, monthly_price
+from autoscaler.core.observations import Missed, Observation, Reading, Signal, TierChanged
+from autoscaler.core.policy import Policy, Tier
+from autoscaler.core.recording import Recording
+from autoscaler.core.rehearsal import Rehearsal, RehearsedChange, Terms
+from autoscaler.core.state import State, up_key
+
+LOST = 2.5
+"""After so many polls' length a value has nothing more to say, as for conditions without a window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """From `begun` until `ended`."""
+
+    begun: int
+    ended: int
+
+    @property
+    def length(self) -> int:
+        """Ms."""
+        return self.ended - self.begun
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """How long a rung ran; None is off the ladder."""
+
+    tier: str | None
+    begun: int
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What the time of the recording costs, USD."""
+
+    policy: float
+    never: float
+    """On the first rung all along."""
+    largest: float
+    """On the top rung all along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What came of it."""
+
+    policy: Policy
+    terms: Terms
+    recording: Recording
+    verdicts: tuple[Verdict, ...]
+    """Each when it differs from the one before."""
+    changes: tuple[RehearsedChange, ...]
+    stays: tuple[Stay, ...]
+    holding: Mapping[str, tuple[Interval, ...]]
+    """When each condition held, of those that mattered on the rung of that time."""
+    misses: int
+    breach_before: int
+    """How long a value was past a bound that sends the first rung up, had it stayed on it, ms."""
+    breach_after: int
+    """How long a value was past a bound that sends up the rung that ran on paper, ms."""
+    costs: Costs
+
+    @property
+    def length(self) -> int:
+        """From the first poll to the last, ms."""
+        return self.recording.ended - self.recording.begun
+
+    @property
+    def changes_a_week(self) -> float:
+        """Changes that went live or would have."""
+        return len(self.changes) * WEEK / self.length if self.length else 0.0
+
+
+def backtest(policy: Policy, recording: Recording, terms: Terms) -> Backtest:
+    """Play the recording to the policy. Raises ValueError when the policy has no tier of the name that `terms` say."""
+    run = _Run(policy, terms)
+    for observation in recording.observations:
+        run.take(observation)
+    return run.result(recording)
+
+
+class _Run:
+    """One walk through a recording."""
+
+    def __init__(self, policy: Policy, terms: Terms) -> None:
+        self._policy = policy
+        self._terms = terms
+        self._rehearsal = Rehearsal(policy, terms)
+        self._poll: Reading | Missed | None = None
+        """The last one, as long as it has not been looked at."""
+        self._misses = 0
+        self._verdicts: list[Verdict] = []
+        self._holding = _Holding()
+        self._breach = _Breach(policy, terms)
+
+    def take(self, observation: Observation) -> None:
+        """A poll is looked at once what the app itself counted has been taken in as well, as in a pass."""
+        poll = self._poll
+        if poll is not None and not (
+            isinstance(observation, Signal) and observation.at == poll.at and not observation.who
+        ):
+            self._look(poll)
+        self._rehearsal.observe(observation)
+        if isinstance(observation, Reading | Missed):
+            self._poll = observation
+
+    def _look(self, poll: Reading | Missed) -> None:
+        self._poll = None
+        self._misses += isinstance(poll, Missed)
+        state = self._rehearsal.state
+        now = max(poll.at, state.newest)
+        verdict = self._rehearsal.look(now)
+        if not self._verdicts or verdict.key != self._verdicts[-1].key:
+            self._verdicts.append(verdict)
+        self._holding.take(now, verdict)
+        self._breach.take(now, state, seen=not isinstance(poll, Missed))
+
+    def result(self, recording: Recording) -> Backtest:
+        """After the last observation."""
+        if self._poll is not None:
+            self._look(self._poll)
+        begun, ended = recording.begun, recording.ended
+        policy, tenancy = self._policy, self._rehearsal.tenancy
+        first, top = tenancy[0], policy.tiers[-1]
+        largest = TierChanged(0, top.name, top.plan, top.instances)
+        return Backtest(
+            policy=policy,
+            terms=self._terms,
+            recording=recording,
+            verdicts=tuple(self._verdicts),
+            changes=self._rehearsal.changes,
+            stays=tuple(_stays(tenancy, begun, ended)),
+            holding=self._holding.until(ended),
+            misses=self._misses,
+            breach_before=self._breach.before,
+            breach_after=self._breach.after,
+            costs=Costs(*(_cost(policy, ran, begun, ended) for ran in (tenancy, (first,), (largest,)))),
+        )
+
+
+class _Holding:
+    """When each condition held."""
+
+    def __init__(self) -> None:
+        self._over: dict[str, list[Interval]] = {}
+        self._open: dict[str, int] = {}
+
+    def take(self, now: int, verdict: Verdict) -> None:
+        """One look."""
+        held = {progress.condition for progress in verdict.progress if progress.holds}
+        for text in [text for text in self._open if text not in held]:
+            self._over.setdefault(text, []).append(Interval(self._open.pop(text), now))
+        for text in held:
+            self._open.setdefault(text, now)
+
+    def until(self, ended: int) -> dict[str, tuple[Interval, ...]]:
+        """What holds at the end has held until then."""
+        open_now = {text: [Interval(begun, ended)] for text, begun in self._open.items()}
+        names = sorted({*self._over, *open_now})
+        return {text: (*self._over.get(text, ()), *open_now.get(text, ())) for text in names}
+
+
+class _Breach:
+    """How long a value was past a bound that sends a rung up: its window may not be full, its users wait already."""
+
+    def __init__(self, policy: Policy, terms: Terms) -> None:
+        self.before = self.after = 0
+        self._bounds = {tier.name: tuple(_bounds(policy, tier)) for tier in policy.tiers}
+        self._first = terms.tier
+        self._longest = round(LOST * terms.every)
+        self._last: tuple[int, bool, bool] | None = None
+        """When, and whether it was past a bound of the first rung and of the one that ran then."""
+
+    def take(self, now: int, state: State, *, seen: bool) -> None:
+        """One look; what was not `seen`, or is of a starting instance, counts neither way."""
+        if self._last is not None:
+            at, before, after = self._last
+            length = min(now - at, self._longest)
+            self.before += length * before
+            self.after += length * after
+        if not seen or state.is_masked(now):
+            self._last = None
+            return
+        before = self._is_past(self._first, state, now)
+        after = before if state.tier == self._first else self._is_past(state.tier, state, now)
+        self._last = (now, before, after)
+
+    def _is_past(self, tier: str | None, state: State, now: int) -> bool:
+        for condition in self._bounds.get(tier or "", ()):
+            value = state.standing(up_key(condition), now).value
+            if value is not None and condition.op.holds(value, condition.bound):
+                return True
+        return False
+
+
+def _bounds(policy: Policy, tier: Tier) -> Iterator[Condition]:
+    for rules in (policy.up_rules(tier), policy.emergency):
+        for condition in rules.conditions if rules else ():
+            if condition.metric.kind in {Kind.GAUGE, Kind.RATIO}:
+                yield condition
+
+
+def _stays(tenancy: Sequence[TierChanged], begun: int, ended: int) -> Iterator[Stay]:
+    for change, later in zip(tenancy, (*tenancy[1:], None), strict=True):
+        since, until = max(begun, change.at), min(ended, later.at) if later else ended
+        if until > since:
+            yield Stay(change.tier, since, until)
+
+
+def _cost(policy: Policy, tenancy: Sequence[TierChanged], begun: int, ended: int) -> float:
+    """USD from `begun` to `ended`: each month's price is spread over the seconds of that month."""
+    total = 0.0
+    for change, later in zip(tenancy, (*tenancy[1:], None), strict=True):
+        at, until = max(begun, change.at), min(ended, later.at) if later else ended
+        while at < until:
+            first, last = month_bounds(at)
+            total += monthly_price(policy, change) * (min(until, last) - at) / (last - first)
+            at = last
+    return total
