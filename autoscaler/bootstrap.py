@@ -104,6 +104,26 @@ async def checking(settings: Settings) -> AsyncIterator[Checking]:
 
 
 @dataclass(frozen=True, slots=True)
+class Remembering:
+    """What it takes to say why, from what the worker has recorded; nothing here can write, and nobody outside is asked."""
+
+    store: SqlStore
+    ticker: Ticker
+    clock: SystemClock
+
+
+@asynccontextmanager
+async def remembering(settings: Settings) -> AsyncIterator[Remembering]:
+    """Parts for `explain`. Raises StoreError without a database."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(opened_store(settings, read_only=True))
+        health = HttpHealth(clock)
+        stack.push_async_callback(health.close)
+        yield Remembering(store, Ticker(Unrecorded(store), health, clock, dry_run=True), clock)
+
+
+@dataclass(frozen=True, slots=True)
 class Asking:
     """What it takes to ask about a service that has no policy yet."""
 

@@ -1,6 +1,6 @@
 """Options that several commands share, and how policies are read for them."""
 
-from collections.abc import Sequence
+import difflib
 from pathlib import Path
 from typing import Annotated
 
@@ -44,14 +44,17 @@ def sound_policies(path: Path, *, only: str | None = None) -> tuple[PolicyFile, 
         files = (load_file(path),)
     if only is None:
         return files
-    chosen = tuple(file for file in files if _is_named(file, only))
+    chosen = tuple(file for file in files if only in names_of(file))
     if not chosen:
         known = ", ".join(file.policy.service.label for file in files)
-        raise UsageError(f"No policy is for '{only}'. There are policies for: {known}.")
+        near = difflib.get_close_matches(only, [name for file in files for name in names_of(file)], n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise UsageError(f"No policy is for '{only}'.{hint} There are policies for: {known}.")
     return chosen
 
 
-def _is_named(file: PolicyFile, word: str) -> bool:
+def names_of(file: PolicyFile) -> tuple[str, ...]:
+    """All that a policy's service may be called: by id, by name, by its file."""
     service = file.policy.service
-    names: Sequence[str | None] = (service.id, service.name, file.path, Path(file.path).name, Path(file.path).stem)
-    return word in names
+    names = (service.id, service.name, file.path, Path(file.path).name, Path(file.path).stem)
+    return tuple(name for name in names if name)

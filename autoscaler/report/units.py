@@ -63,3 +63,15 @@ def bar(share: float, width: int = 5, *, ascii_only: bool = False) -> str:
     done = int(part * width)
     full, empty = ("#", "-") if ascii_only else ("▓", "░")
     return f"{full * done}{empty * (width - done)} {int(part * 100)}%"
+
+
+def format_moment(at: int, now: int, local: datetime) -> str:
+    """`in 17m, 16:20 CEST (14:20 UTC)`; `local` is `at` on the reader's own clock. Only UTC where that is theirs."""
+    when = "now" if at <= now else f"in {format_duration(at - now)}"
+    universal = format_time(at, now)
+    if not local.utcoffset():
+        return f"{when}, {universal}"
+    zone = local.tzname() or ""
+    name = zone if zone.isascii() and 1 < len(zone) <= 5 else "your time"  # Windows spells them out
+    day = "" if local.date() == datetime.fromtimestamp(now / 1000, local.tzinfo).date() else f"{local:%a} "
+    return f"{when}, {day}{local:%H:%M} {name} ({universal})"

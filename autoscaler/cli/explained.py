@@ -1,0 +1,156 @@
+"""An explanation on the screen: what `explain` and `check` share. Reads the same with and without colours, from 80 columns on."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from autoscaler.core.durations import format_duration
+from autoscaler.core.evaluate import Ask, Role
+from autoscaler.core.guards import Blocker
+from autoscaler.report.explain import Explanation, Rule, Way
+from autoscaler.report.sentences import WORDS, blocker_sentence, verdict_sentence
+from autoscaler.report.text import one_line
+from autoscaler.report.trends import COLUMNS, sparkline
+from autoscaler.report.units import format_moment, format_time, monthly, monthly_difference, monthly_step
+
+_TITLES = {Role.EMERGENCY: "EMERGENCY", Role.UP: "UP", Role.DOWN: "DOWN"}
+_INDENT = (0, 0, 0, 2)
+
+
+def local_time(at: int) -> datetime:
+    """A time of ours on the clock of whoever reads it."""
+    return datetime.fromtimestamp(at / 1000, UTC).astimezone()
+
+
+def draw(explanation: Explanation, console: Console) -> None:
+    """Print all of it."""
+    for part in (_head(explanation), *_ways(explanation, console), *_alerts(explanation, console)):
+        console.print(part)
+        console.print()
+
+
+def _head(explanation: Explanation) -> RenderableType:
+    verdict = explanation.verdict
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    if verdict.blind:
+        grid.add_row("No reading", Text(one_line(verdict.blind)))
+    grid.add_row("Verdict", Text(verdict_sentence(verdict), style="bold"))
+    since = f"{format_duration(verdict.at - verdict.since)}, since {format_time(verdict.since, verdict.at)}"
+    grid.add_row("Stands", Text("new" if verdict.since >= verdict.at else since))
+    for number, blocker in enumerate(verdict.blockers, start=1):
+        grid.add_row("Blocked by" if number == 1 else "", Text(f"{number}. {blocker_sentence(blocker, verdict.at)}"))
+    if verdict.ask is not Ask.HOLD:
+        grid.add_row("Earliest", Text(_when(explanation.way, explanation)))
+    grid.add_row("Cost", Text(_cost(explanation)))
+    place = " on ".join(filter(None, (one_line(verdict.tier or "no tier of its policy"), explanation.plan)))
+    title = Text.assemble((one_line(verdict.service), "bold"), f"  {verdict.service_id}  {place}")
+    return Group(title, Text(), grid)
+
+
+def _cost(explanation: Explanation) -> str:
+    before, after = explanation.verdict.monthly_now, explanation.verdict.monthly_then
+    if before is None:
+        return "not known: it runs on no tier of the policy"
+    return monthly(before) if after is None else monthly_step(before, after)
+
+
+def _ways(explanation: Explanation, console: Console) -> Iterator[RenderableType]:
+    for way in explanation.ways:
+        title = Text.assemble((_TITLES[way.role], "bold"), _title(way, explanation))
+        yield Group(title, _rules(way.rules, explanation, console), *_footers(way, explanation))
+
+
+def _title(way: Way, explanation: Explanation) -> str:
+    now = explanation.verdict.monthly_now
+    parts = [f" to {one_line(way.target)}" if way.target else ""]
+    if way.monthly is not None:
+        difference = "" if now is None else f" ({monthly_difference(now, way.monthly)})"
+        parts.append(f", {monthly(way.monthly)}{difference}")
+    wanted = "" if len(way.rules) < 2 else ": all of these" if way.wants_all else ": any of these"
+    return "".join((*parts, wanted))
+
+
+def _footers(way: Way, explanation: Explanation) -> Iterator[RenderableType]:
+    if way.asked:
+        yield _aside("Asked for now: see above.")
+        return
+    if way.blockers is not None:
+        yield _aside(_in_the_way(way.blockers, explanation.verdict.at))
+    yield _aside(f"Earliest: {_when(way, explanation)}")
+
+
+def _in_the_way(blockers: Sequence[Blocker], now: int) -> str:
+    if not blockers:
+        return "Guards: nothing would be in the way."
+    parts = []
+    for blocker in blockers:
+        numbers = [one_line(blocker.detail)] if blocker.detail else []
+        numbers += [f"until {format_time(blocker.until, now)}"] if blocker.until else []
+        parts.append(WORDS[blocker.why].short + (f" ({', '.join(numbers)})" if numbers else ""))
+    return f"Guards: it would be held: {'; '.join(parts)}."
+
+
+def _when(way: Way | None, explanation: Explanation) -> str:
+    verdict = explanation.verdict
+    if way is None or (way.asked and verdict.goes):
+        return "now"
+    blockers = way.blockers or ()
+    condition = f", if this holds until then: {one_line(way.waits_for)}" if way.waits_for else ""
+    if way.not_before is not None:
+        return format_moment(way.not_before, verdict.at, local_time(way.not_before)) + condition
+    person = next((one for one in blockers if one.why.needs_a_person), None)
+    if person is not None:
+        return f"when a person acts. {WORDS[person.why].action}"
+    endless = next((one for one in blockers if one.until is None), None)
+    if endless is not None:
+        return f"nobody can say. {WORDS[endless.why].action}"
+    return f"nobody can say: it waits for {one_line(way.waits_for)}" if way.waits_for else "nobody can say"
+
+
+def _alerts(explanation: Explanation, console: Console) -> Iterator[RenderableType]:
+    if explanation.alerts:
+        title = Text.assemble(("ALERTS", "bold"), ": told, never a step of their own")
+        yield Group(title, _rules(explanation.alerts, explanation, console))
+
+
+def _rules(rules: Sequence[Rule], explanation: Explanation, console: Console) -> RenderableType:
+    """All groups share the widths of their columns, so that the eye can go down them."""
+    every = [rule for way in explanation.ways for rule in way.rules] + list(explanation.alerts)
+    encodable = console.encoding.startswith("utf")
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True, padding=(0, 2, 0, 0))
+    table.add_column("", width=1)
+    table.add_column("rule", ratio=1, overflow="fold")
+    for header, cells in (
+        ("now", [rule.shown for rule in every]),
+        ("trend", [" " * COLUMNS]),
+        ("held", [rule.held_words for rule in every]),
+        ("seen", ["100%"]),
+    ):
+        table.add_column(header, width=min(14, max(map(len, (header, *cells)))), overflow="fold")
+    for rule in rules:
+        table.add_row(
+            Text("*" if rule.holds else "-", style="bold yellow" if rule.holds else "dim"),
+            _sentence(rule),
+            Text(rule.shown),
+            Text(sparkline(rule.trend, ascii_only=not encodable) if rule.trend else ""),
+            Text(rule.held_words),
+            Text(f"{int(rule.covered * 100)}%"),
+        )
+    return Padding(table, _INDENT)
+
+
+def _sentence(rule: Rule) -> Text:
+    text = Text(one_line(rule.condition), style="bold" if rule.holds else "")
+    if rule.lacking:
+        text.append(f"\n{one_line(rule.lacking)}", style="not bold dim")
+    return text
+
+
+def _aside(words: str) -> RenderableType:
+    return Padding(Text(words), _INDENT)

@@ -1,0 +1,60 @@
+"""Gather what an explanation is made of: what guards would say of each way, and how each metric went."""
+
+from collections.abc import Mapping, Sequence
+
+from autoscaler.core.evaluate import Ask, suppose
+from autoscaler.core.guards import Verdict, Why
+from autoscaler.core.observations import Observation
+from autoscaler.engine.managed import Managed, load
+from autoscaler.engine.tick import Ticker
+from autoscaler.policyfile import PolicyFile
+from autoscaler.ports import History, ServiceSeen
+from autoscaler.report.explain import Explanation, explain
+from autoscaler.report.trends import Trend, span, trend
+
+_WAYS = ((Ask.UP, True), (Ask.UP, False), (Ask.DOWN, False))
+"""What can be asked for, and whether as an emergency."""
+
+
+async def explained(
+    ticker: Ticker, managed: Managed, verdict: Verdict, history: History, *, unrecorded: Sequence[Observation] = ()
+) -> Explanation:
+    """Explain a verdict of this very moment. `unrecorded`: what this pass has seen and nobody has stored. Raises StoreError."""
+    state = managed.state
+    decisions = (suppose(state, verdict.at, ask, emergency=emergency) for ask, emergency in _WAYS)
+    supposed = [await ticker.verdict(managed, decision) for decision in decisions if decision is not None]
+    return explain(
+        verdict,
+        policy=managed.policy,
+        supposed=supposed,
+        trends=await _trends(managed, verdict, history, unrecorded),
+        plan=managed.seen.plan,
+    )
+
+
+async def _trends(
+    managed: Managed, verdict: Verdict, history: History, unrecorded: Sequence[Observation]
+) -> Mapping[str, Trend]:
+    """By the text of each condition of this rung."""
+    wanted = {progress.condition for progress in verdict.progress}
+    conditions = {one.text: one for one in managed.policy.conditions() if one.text in wanted}
+    every, now = managed.state.every, verdict.at
+    longest = max((span(condition, every) for condition in conditions.values()), default=0)
+    observations = [*await history.observations(managed.service_id, now - longest), *unrecorded]
+    return {text: trend(condition, observations, now, every) for text, condition in conditions.items()}
+
+
+async def remembered(file: PolicyFile, last: Verdict, history: History, now: int) -> Managed:
+    """The service of a policy as the worker knows it, by what it has recorded; Render is not asked. Raises StoreError."""
+    changes = await history.tier_changes(last.service_id)
+    obstacles = {blocker.why for blocker in last.blockers}
+    seen = ServiceSeen(
+        id=last.service_id,
+        name=last.service,
+        plan=changes[-1].plan if changes else "",
+        instances=changes[-1].instances if changes else 1,
+        suspended=Why.SUSPENDED in obstacles,
+        has_disk=Why.DISK_DOWNTIME in obstacles,
+        render_autoscaling=False,
+    )
+    return await load(file, seen, history, now, measured_cadence=True)

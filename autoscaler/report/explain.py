@@ -1,0 +1,298 @@
+"""Why a verdict is what it is, as one value. What `explain` and `check` show, their JSON and the log line are all made from it."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import isfinite
+from types import MappingProxyType
+
+from autoscaler.core.durations import PATTERN, format_duration, parse_duration
+from autoscaler.core.evaluate import Ask, Progress, Role
+from autoscaler.core.guards import Blocker, Verdict
+from autoscaler.core.metrics import Dimension, Kind, Metric, find_metric
+from autoscaler.core.policy import Policy
+from autoscaler.core.values import format_value
+from autoscaler.report.sentences import WORDS, verdict_sentence
+from autoscaler.report.text import cut, one_line
+from autoscaler.report.trends import Trend
+from autoscaler.report.units import format_time, monthly_step
+
+NO_TRENDS: Mapping[str, Trend] = MappingProxyType({})
+_HELD = re.compile(rf"\bfor\s+({PATTERN})")
+_COUNTED = re.compile(rf"(?P<op>>=|>)\s*(?P<number>\d[\d_]*)\s+within\s+(?P<window>{PATTERN})")
+_ROLES = (Role.EMERGENCY, Role.UP, Role.DOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One condition: what it says, what is so now, how far it is. Values in base units, shares 0 to 1, times in ms UTC."""
+
+    condition: str
+    role: Role
+    metric: str
+    holds: bool
+    value: float | None
+    shown: str
+    """The value as people write it; `-` when there is none."""
+    held: float
+    held_words: str
+    """`12m of 30m`, `1 of 3 in 24h`, `yes`."""
+    covered: float
+    lacking: str | None
+    not_before: int | None
+    trend: Trend | None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way off this rung: its rules, what it costs, and what guards say, or would say if its rules asked now."""
+
+    role: Role
+    target: str | None
+    monthly: float | None
+    """USD a month on the target."""
+    asked: bool
+    """Whether its rules ask for it now."""
+    wants_all: bool
+    rules: tuple[Rule, ...]
+    blockers: tuple[Blocker, ...] | None
+    """The deciding one first. None: nobody knows, for there is no policy at hand."""
+    not_before: int | None
+    """The earliest time at which it could act, ms UTC; None when that is up to a person or to events that nobody can foresee."""
+    waits_for: str | None
+    """The condition that takes longest of those it needs; None once it is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A verdict with all its reasons. Times in ms UTC, money in USD a month."""
+
+    verdict: Verdict
+    plan: str | None
+    """What runs, where that is known."""
+    ways: tuple[Way, ...]
+    alerts: tuple[Rule, ...]
+
+    @property
+    def way(self) -> Way | None:
+        """The way that is asked for."""
+        return next((way for way in self.ways if way.asked), None)
+
+    @property
+    def not_before(self) -> int | None:
+        """The earliest time at which anything could change: of what is asked for, else of the nearest way."""
+        if self.verdict.ask is not Ask.HOLD:
+            return self.verdict.at if self.verdict.goes else self.verdict.not_before
+        return min((way.not_before for way in self.ways if way.not_before is not None), default=None)
+
+
+def explain(
+    verdict: Verdict,
+    *,
+    policy: Policy | None = None,
+    supposed: Sequence[Verdict] = (),
+    trends: Mapping[str, Trend] = NO_TRENDS,
+    plan: str | None = None,
+) -> Explanation:
+    """Explain a verdict.
+
+    `supposed`: what the verdict would be if the rules of a way asked now (`core.evaluate.suppose`); a way without one is
+    explained by its rules alone. `trends`: by the condition's text.
+    """
+    metrics = {condition.text: condition.metric for condition in policy.conditions()} if policy else {}
+    rules = [_rule(progress, metrics.get(progress.condition), trends) for progress in verdict.progress]
+    ways = (_way(role, verdict, policy, supposed, [rule for rule in rules if rule.role is role]) for role in _ROLES)
+    return Explanation(
+        verdict,
+        plan,
+        tuple(way for way in ways if way is not None),
+        tuple(rule for rule in rules if rule.role is Role.ALERT),
+    )
+
+
+def _rule(progress: Progress, metric: Metric | None, trends: Mapping[str, Trend]) -> Rule:
+    known = metric or find_metric(progress.metric) or Metric(progress.metric, Dimension.COUNT, Kind.GAUGE, "")
+    value = _finite(progress.value)
+    return Rule(
+        condition=progress.condition,
+        role=progress.role,
+        metric=progress.metric,
+        holds=progress.holds,
+        value=value,
+        shown="-" if value is None else format_value(known, value),
+        held=_share(progress.held),
+        held_words=_held(progress),
+        covered=_share(progress.covered),
+        lacking=progress.lacking,
+        not_before=None if progress.holds else progress.not_before,
+        trend=trends.get(progress.condition),
+    )
+
+
+def _held(progress: Progress) -> str:
+    if counted := _COUNTED.search(progress.condition):
+        needed = int(counted["number"].replace("_", "")) + (counted["op"] == ">")
+        return f"{_finite(progress.value) or 0:.0f} of {needed} in {counted['window']}"
+    windows = _HELD.findall(progress.condition)
+    if not windows:
+        return "yes" if progress.holds else "no"
+    held, window = _share(progress.held) * parse_duration(windows[-1]), parse_duration(windows[-1])
+    return f"{format_duration(held)} of {format_duration(window)}"
+
+
+def _way(
+    role: Role, verdict: Verdict, policy: Policy | None, supposed: Sequence[Verdict], rules: Sequence[Rule]
+) -> Way | None:
+    asked = _role(verdict) is role
+    source = verdict if asked else next((one for one in supposed if _role(one) is role), None)
+    if not rules and not asked:
+        return None
+    wants_all = role is Role.DOWN or _wants_all(policy, verdict.tier, role)
+    slowest = None if asked else _slowest(rules, wants_all=wants_all)
+    return Way(
+        role=role,
+        target=source.target if source else None,
+        monthly=_finite(source.monthly_then) if source else None,
+        asked=asked,
+        wants_all=wants_all,
+        rules=tuple(rules),
+        blockers=source.blockers if source else None,
+        not_before=_earliest(verdict.at, source, slowest, asked=asked),
+        waits_for=slowest.condition if slowest and not slowest.holds else None,
+    )
+
+
+def _role(verdict: Verdict) -> Role | None:
+    if verdict.ask is Ask.HOLD:
+        return None
+    if verdict.ask is Ask.DOWN:
+        return Role.DOWN
+    return Role.EMERGENCY if verdict.emergency else Role.UP
+
+
+def _wants_all(policy: Policy | None, tier: str | None, role: Role) -> bool:
+    rung = policy.tier(tier) if policy and tier else None
+    if policy is None or rung is None:
+        return False
+    rules = policy.emergency if role is Role.EMERGENCY else policy.up_rules(rung)
+    return rules is not None and rules.all is not None
+
+
+def _slowest(rules: Sequence[Rule], *, wants_all: bool) -> Rule | None:
+    """The condition that a way waits for: of `all` the last one that could hold, of `any` the first."""
+    if wants_all:
+        return max(
+            rules, key=lambda rule: (not rule.holds, not rule.holds and rule.not_before is None, rule.not_before or 0)
+        )
+    return min(rules, key=lambda rule: (not rule.holds and rule.not_before is None, rule.not_before or 0))
+
+
+def _earliest(now: int, source: Verdict | None, slowest: Rule | None, *, asked: bool) -> int | None:
+    """When its rules and its guards could both let it go."""
+    times: list[int | None] = [now]
+    if source is not None and source.blockers:
+        times.append(source.not_before)
+    if not asked and slowest is not None and not slowest.holds:
+        times.append(slowest.not_before)
+    known = [time for time in times if time is not None]
+    return max(known) if len(known) == len(times) else None
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
+
+
+def _share(value: float) -> float:
+    return min(max(value, 0.0), 1.0) if isfinite(value) else 0.0
+
+
+def in_short(explanation: Explanation) -> str:
+    """A new verdict in one log line: what was decided and why, the earliest time, what it would cost."""
+    verdict = explanation.verdict
+    parts = [f"{one_line(verdict.service)}  now: {verdict_sentence(verdict)}"]
+    if verdict.ask is not Ask.HOLD and not verdict.goes and verdict.not_before is not None:
+        parts.append(f"earliest {format_time(verdict.not_before, verdict.at)}")
+    before, after = _finite(verdict.monthly_now), _finite(verdict.monthly_then)
+    if before is not None and after is not None:
+        parts.append(monthly_step(before, after))
+    return cut("; ".join(parts), 400)
+
+
+def document(explanation: Explanation) -> dict[str, object]:
+    """The same for machines: plain JSON values, never NaN. Times in ms UTC, `…_utc` in ISO 8601, values in base units."""
+    verdict = explanation.verdict
+    return {
+        "at": verdict.at,
+        "service": verdict.service,
+        "service_id": verdict.service_id,
+        "tier": verdict.tier,
+        "plan": explanation.plan,
+        "ask": str(verdict.ask),
+        "target": verdict.target,
+        "emergency": verdict.emergency,
+        "why": str(verdict.why),
+        "sentence": verdict_sentence(verdict),
+        "since": verdict.since,
+        "not_before": explanation.not_before,
+        "not_before_utc": _iso(explanation.not_before),
+        "monthly_now": _finite(verdict.monthly_now),
+        "monthly_then": _finite(verdict.monthly_then),
+        "blind": verdict.blind,
+        "blockers": [_blocker(blocker) for blocker in verdict.blockers],
+        "alerts": list(verdict.alerts),
+        "conditions": [_condition(rule) for rule in _all_rules(explanation)],
+        "ways": [_way_document(way) for way in explanation.ways],
+    }
+
+
+def _all_rules(explanation: Explanation) -> Iterator[Rule]:
+    for way in explanation.ways:
+        yield from way.rules
+    yield from explanation.alerts
+
+
+def _blocker(blocker: Blocker) -> dict[str, object]:
+    words = WORDS[blocker.why]
+    return {
+        "why": str(blocker.why),
+        "until": blocker.until,
+        "until_utc": _iso(blocker.until),
+        "detail": blocker.detail,
+        "meaning": words.meaning,
+        "action": words.action,
+    }
+
+
+def _condition(rule: Rule) -> dict[str, object]:
+    trend = rule.trend and {"span_ms": rule.trend.span, "values": list(rule.trend.values)}
+    return {
+        "condition": rule.condition,
+        "role": str(rule.role),
+        "metric": rule.metric,
+        "holds": rule.holds,
+        "value": rule.value,
+        "held": round(rule.held, 3),
+        "covered": round(rule.covered, 3),
+        "lacking": rule.lacking,
+        "not_before": rule.not_before,
+        "trend": trend,
+    }
+
+
+def _way_document(way: Way) -> dict[str, object]:
+    return {
+        "role": str(way.role),
+        "target": way.target,
+        "monthly": way.monthly,
+        "asked": way.asked,
+        "wants": "all" if way.wants_all else "any",
+        "blockers": None if way.blockers is None else [_blocker(blocker) for blocker in way.blockers],
+        "not_before": way.not_before,
+        "not_before_utc": _iso(way.not_before),
+        "waits_for": way.waits_for,
+    }
+
+
+def _iso(at: int | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds")
