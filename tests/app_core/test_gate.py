@@ -81,6 +81,17 @@ async def test_a_full_queue_answers_503_with_retry_after_and_that_is_shed_and_an
     await asyncio.gather(*(call.task for call in calls), return_exceptions=True)
 
 
+async def test_eight_times_as_many_as_may_run_may_wait_unless_told_otherwise(puppet, tmp_path, monkeypatch):
+    monkeypatch.setenv("MAX_CONCURRENT", "2")
+    measured = ScalingMiddleware(puppet, cgroup_root=cgroup_v2(tmp_path))
+    calls = [Call(measured) for _ in range(2 + 16 + 1)]
+    await settle()
+    assert (len(measured.instruments.gate.turns), calls[-1].status) == (16, 503)
+    for call in calls:
+        call.task.cancel()
+    await asyncio.gather(*(call.task for call in calls), return_exceptions=True)
+
+
 async def test_retry_after_is_the_time_that_a_response_takes_at_present(measured, clock):
     tracker = measured.instruments.tracker
     count(tracker, took=6.2)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 
 import pytest
 
@@ -70,19 +71,22 @@ def test_the_report_is_written_every_second(instruments, loop):
     assert requests() == 1
 
 
+def lag(instruments):
+    return json.loads(instruments.report.json())["resources"]["loop_lag_seconds"]
+
+
 def test_the_lag_is_the_longest_wait_of_the_last_ten_seconds(instruments, loop):
-    sampler = instruments.sampler
-    assert sampler.loop_lag is None
-    sampler.start(loop)
+    assert lag(instruments) is None
+    instruments.sampler.start(loop)
     loop.run()
-    assert sampler.loop_lag == 0
+    assert lag(instruments) == 0
     loop.run(late=0.75)
     loop.run(late=0.01)
-    assert sampler.loop_lag == pytest.approx(0.75)
+    assert lag(instruments) == pytest.approx(0.75)
     looks(loop, 38)
-    assert sampler.loop_lag == pytest.approx(0.75)
+    assert lag(instruments) == pytest.approx(0.75)
     loop.run()
-    assert sampler.loop_lag == pytest.approx(0.01)
+    assert lag(instruments) == pytest.approx(0.01)
 
 
 def test_starting_again_on_the_same_loop_does_nothing_and_another_loop_takes_over(instruments, loop):
@@ -94,9 +98,9 @@ def test_starting_again_on_the_same_loop_does_nothing_and_another_loop_takes_ove
     sampler.start(other)
     loop.run(late=9)
     assert not loop.timers
-    assert sampler.loop_lag is None
+    assert lag(instruments) is None
     other.run()
-    assert sampler.loop_lag == 0
+    assert lag(instruments) == 0
 
 
 def test_memory_is_averaged_over_time_and_not_over_polls(instruments, loop, clock, root):
@@ -109,6 +113,41 @@ def test_memory_is_averaged_over_time_and_not_over_polls(instruments, loop, cloc
     assert instruments.tracker.view().mean_memory(WINDOW["15m"]) == 200 * MIB
     clock.advance(1000)
     assert instruments.tracker.view().mean_memory(WINDOW["15m"]) is None
+
+
+@pytest.mark.parametrize(("cpu_max", "limit", "share"), (("50000 100000", 0.5, 0.5), ("max 100000", None, None)))
+def test_the_cpu_is_told_as_cores_and_as_the_share_of_the_limit_over_the_last_minute(
+    loop, clock, root, cpu_max, limit, share
+):
+    def used(seconds):
+        (root / "cpu.stat").write_text(f"usage_usec {int(seconds * 1e6)}\n")
+
+    def resources():
+        return json.loads(instruments.report.json())["resources"]
+
+    (root / "cpu.max").write_text(cpu_max)
+    used(100)
+    instruments = Instruments(cgroup_root=root, clock=clock)
+    assert (resources()["cpu_used_cores"], resources()["cpu_share"]) == (None, None)  # as nothing was seen yet
+    instruments.sampler.start(loop)
+    clock.advance(10)
+    used(102.5)
+    told = resources()
+    assert (told["cpu_used_cores"], told["cpu_limit_cores"], told["cpu_share"]) == (0.25, limit, share)
+    assert json.loads(instruments.report.json())["counters"]["cpu_seconds_total"] == 2.5
+    for _ in range(20):
+        clock.advance(5)
+        looks(loop, 20)
+    assert resources()["cpu_used_cores"] == 0  # what was used long ago is forgotten
+
+
+def test_without_a_control_group_the_cpu_is_what_the_process_used(loop, clock, tmp_path):
+    instruments = Instruments(cgroup_root=tmp_path / "nothing", clock=clock)
+    before = instruments.cpu_seconds(instruments.view())
+    until = time.process_time() + 0.02
+    while time.process_time() < until:
+        pass
+    assert instruments.cpu_seconds(instruments.view()) >= before + 0.02
 
 
 def test_memory_above_its_threshold_is_logged_once_until_it_fell(root, loop, caplog):

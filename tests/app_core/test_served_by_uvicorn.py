@@ -5,7 +5,7 @@ import threading
 
 import httpx
 import pytest
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 
 from app_core import ScalingMiddleware, instrument
@@ -23,11 +23,12 @@ def scaling(client):
 
 
 def until(client, holds):
-    """Ask the endpoint, at most 200 times, until its report is as told."""
-    for _ in range(200):
+    """Ask the endpoint, for ten seconds at most, until its report is as told; windows and peaks are of the last second."""
+    for _ in range(1000):
         report = scaling(client)
         if holds(report):
             return report
+        threading.Event().wait(0.01)
     pytest.fail(f"it never came to that; the last report says {report['concurrency']} and {report['counters']}")
 
 
@@ -59,11 +60,11 @@ def test_the_event_loop_is_watched_from_the_start(root):
     app = FastAPI()
     instruments = instrument(app, cgroup_root=root)
     with served(app):
-        for _ in range(100):
-            if instruments.sampler.loop_lag is not None:
+        for _ in range(1000):
+            if instruments.view().loop_lag is not None:
                 break
-            threading.Event().wait(0.02)
-    assert instruments.sampler.loop_lag is not None
+            threading.Event().wait(0.01)
+    assert instruments.view().loop_lag is not None
 
 
 def test_any_asgi_app_can_be_wrapped(root):
@@ -118,20 +119,6 @@ def test_more_than_may_run_wait_and_are_served_in_turn(root, monkeypatch):
 
     with served(app) as url, httpx.Client(base_url=url) as client:
         answers = asyncio.run(ask(url))
-        report = scaling(client)
+        until(client, lambda seen: seen["concurrency"]["peak"]["1m"] > 2)
     assert {answer.status_code for answer in answers} == {200}
     assert most == 2
-    assert report["concurrency"]["peak"]["1m"] > 2
-
-
-def test_a_websocket_passes(root):
-    app = FastAPI()
-
-    @app.websocket("/ws")
-    async def echo(socket: WebSocket):
-        await socket.accept()
-
-    instruments = instrument(app, cgroup_root=root)
-    with served(app) as url, httpx.Client(base_url=url) as client:
-        assert client.get("/ws").status_code == 404  # no websocket library is needed to see that routing is untouched
-    assert instruments.tracker.view().requests == 1

@@ -1,4 +1,4 @@
-"""The app that real servers serve in the tests of several workers: `uvicorn tests.support.served_app:app`."""
+"""The app that real servers serve in the tests of real servers: `uvicorn tests.support.served_app:app`."""
 
 import asyncio
 import os
@@ -13,6 +13,9 @@ async def _work(scope, receive, send):
         while (message := await receive())["type"] != "lifespan.shutdown":
             await send({"type": f"{message['type']}.complete"})
         await send({"type": "lifespan.shutdown.complete"})
+    elif scope["type"] == "websocket":
+        while (message := await receive())["type"] != "websocket.disconnect":
+            await send({"type": "websocket.accept"} if message["type"] == "websocket.connect" else _echo(message))
     elif scope["path"] == "/hold":  # until the client leaves
         while (await receive())["type"] != "http.disconnect":
             pass
@@ -23,6 +26,10 @@ async def _work(scope, receive, send):
     else:
         await asyncio.sleep(0.002)
         await reply(send)
+
+
+def _echo(message):
+    return {"type": "websocket.send", "text": message["text"]}
 
 
 app = ScalingMiddleware(_work)

@@ -7,12 +7,15 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import httpx
 
 ROOT = Path(__file__).parents[2]
+_APP = "tests.support.served_app:app"
+UVICORN = ("uvicorn", _APP, "--host", "127.0.0.1", "--port", "0", "--no-access-log")
+GUNICORN = ("gunicorn", "-k", "asgi", "-b", "127.0.0.1:0", _APP)
 _TRIES = 1500
 
 
@@ -84,13 +87,13 @@ class Server:
         raise AssertionError(f"the workers let in {seen}; {self.log()}")
 
 
-def play(story: Callable[[Server], Awaitable[None]], command: list[str], folder: Path, **environment: str) -> None:
+def play(story: Callable[[Server], Awaitable[None]], command: Sequence[str], folder: Path, **environment: str) -> None:
     """Tell a story about `python -m command`, which keeps its temporary files in the folder."""
     asyncio.run(_play(story, command, folder, environment))
 
 
 async def _play(
-    story: Callable[[Server], Awaitable[None]], command: list[str], folder: Path, environment: dict[str, str]
+    story: Callable[[Server], Awaitable[None]], command: Sequence[str], folder: Path, environment: dict[str, str]
 ) -> None:
     with _started(command, folder, environment) as server:
         # Without a pool every request has a connection of its own; what is not encrypted needs no certificates read.
@@ -102,7 +105,7 @@ async def _play(
 
 
 @contextlib.contextmanager
-def _started(command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[Server]:
+def _started(command: Sequence[str], folder: Path, environment: dict[str, str]) -> Iterator[Server]:
     log = folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter

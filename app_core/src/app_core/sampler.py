@@ -33,13 +33,8 @@ class Sampler:
         self._full = _Alarm(instruments.config.memory_warning_mb)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._looks = 0
-        self._lags: deque[float] = deque(maxlen=_KEPT)
+        self._lags: deque[float] = deque(maxlen=_KEPT)  # seconds that a ready callback had to wait
         self._cpu: deque[tuple[float, float]] = deque(maxlen=_CPU_KEPT)  # time and CPU seconds used by then
-
-    @property
-    def loop_lag(self) -> float | None:
-        """Seconds that a ready callback had to wait at most, in the last ten seconds; None before the first look."""
-        return max(self._lags, default=None)
 
     def cpu_cores(self, cpu_seconds: float) -> float | None:
         """CPU cores in use on average since the oldest sample, which is at most a minute old; None at first.

@@ -184,7 +184,9 @@ async def test_a_leader_in_another_process_that_is_killed_holds_nobody_up_for_lo
     finally:
         process.kill()
         await process.communicate()
-    assert await asyncio.wait_for(waiting, 10) == "result"  # it would have taken a minute, and a lease of our own half of one
+    assert (
+        await asyncio.wait_for(waiting, 10) == "result"
+    )  # it would have taken a minute, and a lease of our own half of one
 
 
 async def test_a_call_that_is_cancelled_anywhere_leaves_no_lock_behind(shared):

@@ -180,6 +180,13 @@ def test_a_link_to_other_files_removes_none_of_them(tmp_path, gone):
     assert sorted(path.name for path in files.iterdir()) == ["7-8.ledger", "instance.json", "lock"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder of another user")
+def test_a_folder_that_another_user_put_there_stays(tmp_path, gone):
+    os.chown(gone, 12345, -1)
+    common_folder(tmp_path)
+    assert sorted(path.name for path in gone.iterdir()) == ["7-8.ledger", "instance.json", "lock"]
+
+
 def test_a_pipe_that_somebody_put_there_holds_nobody_up(tmp_path, gone):
     os.mkfifo(gone / "9-9.ledger")
     common_folder(tmp_path)
