@@ -5,8 +5,10 @@ Open-loop: what was recorded stays as it was, whatever the policy would have don
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from autoscaler.core.conditions import Condition
+from autoscaler.core.curves import Curve, Curves, Filling
 from autoscaler.core.durations import WEEK
 from autoscaler.core.guards import Verdict
 from autoscaler.core.metrics import Kind
@@ -58,6 +60,8 @@ class Costs:
 class Backtest:
     """What came of it."""
 
+    name: str
+    """The policy's, for people: its file."""
     policy: Policy
     terms: Terms
     recording: Recording
@@ -73,6 +77,10 @@ class Backtest:
     breach_after: int
     """How long a value was past a bound that sends up the rung that ran on paper, ms."""
     costs: Costs
+    step: int = 0
+    """How long a bucket of the curves is, ms."""
+    curves: tuple[Curve, ...] = ()
+    fillings: tuple[Filling, ...] = ()
 
     @property
     def length(self) -> int:
@@ -85,20 +93,51 @@ class Backtest:
         return len(self.changes) * WEEK / self.length if self.length else 0.0
 
 
-def backtest(policy: Policy, recording: Recording, terms: Terms) -> Backtest:
-    """Play the recording to the policy. Raises ValueError when the policy has no tier of the name that `terms` say."""
-    run = _Run(policy, terms)
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A time in which two policies ran different rungs."""
+
+    begun: int
+    ended: int
+    first: str | None
+    second: str | None
+
+
+def backtest(name: str, policy: Policy, recording: Recording, terms: Terms, *, curves: bool = False) -> Backtest:
+    """Play the recording to the policy; with `curves` also what a chart needs.
+
+    Raises ValueError when the policy has no tier of the name that `terms` say.
+    """
+    run = _Run(policy, terms, Curves(policy, recording.begun, recording.ended, terms.every) if curves else None)
     for observation in recording.observations:
         run.take(observation)
-    return run.result(recording)
+    return run.result(name, recording)
+
+
+def differences(first: Backtest, second: Backtest) -> tuple[Difference, ...]:
+    """When two policies that were played one recording ran different rungs."""
+    edges = sorted({edge for one in (first, second) for stay in one.stays for edge in (stay.begun, stay.ended)})
+    found: list[Difference] = []
+    for begun, ended in pairwise(edges):
+        tiers = (_tier_at(first.stays, begun), _tier_at(second.stays, begun))
+        if tiers[0] != tiers[1]:
+            if found and found[-1].ended == begun and (found[-1].first, found[-1].second) == tiers:
+                begun = found.pop().begun  # noqa: PLW2901 - one difference goes on
+            found.append(Difference(begun, ended, *tiers))
+    return tuple(found)
+
+
+def _tier_at(stays: Sequence[Stay], at: int) -> str | None:
+    return next((stay.tier for stay in stays if stay.begun <= at < stay.ended), None)
 
 
 class _Run:
     """One walk through a recording."""
 
-    def __init__(self, policy: Policy, terms: Terms) -> None:
+    def __init__(self, policy: Policy, terms: Terms, curves: Curves | None) -> None:
         self._policy = policy
         self._terms = terms
+        self._curves = curves
         self._rehearsal = Rehearsal(policy, terms)
         self._poll: Reading | Missed | None = None
         """The last one, as long as it has not been looked at."""
@@ -127,9 +166,12 @@ class _Run:
         if not self._verdicts or verdict.key != self._verdicts[-1].key:
             self._verdicts.append(verdict)
         self._holding.take(now, verdict)
-        self._breach.take(now, state, seen=not isinstance(poll, Missed))
+        seen = not isinstance(poll, Missed)
+        self._breach.take(now, state, seen=seen)
+        if self._curves is not None:
+            self._curves.take(now, state, verdict, seen=seen)
 
-    def result(self, recording: Recording) -> Backtest:
+    def result(self, name: str, recording: Recording) -> Backtest:
         """After the last observation."""
         if self._poll is not None:
             self._look(self._poll)
@@ -138,6 +180,7 @@ class _Run:
         first, top = tenancy[0], policy.tiers[-1]
         largest = TierChanged(0, top.name, top.plan, top.instances)
         return Backtest(
+            name=name,
             policy=policy,
             terms=self._terms,
             recording=recording,
@@ -149,6 +192,9 @@ class _Run:
             breach_before=self._breach.before,
             breach_after=self._breach.after,
             costs=Costs(*(_cost(policy, ran, begun, ended) for ran in (tenancy, (first,), (largest,)))),
+            step=self._curves.step if self._curves else 0,
+            curves=self._curves.curves() if self._curves else (),
+            fillings=self._curves.fillings() if self._curves else (),
         )
 
 
