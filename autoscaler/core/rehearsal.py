@@ -57,8 +57,10 @@ class RehearsedChange:
 class Rehearsal:
     """One policy, one service, one recording: hand in what was seen, in order, and look after each poll."""
 
-    def __init__(self, policy: Policy, terms: Terms, known: Callable[[Facts], Facts] = lambda facts: facts) -> None:
-        """`known`: adds to the facts what is known besides. Raises ValueError when the policy has no tier of that name."""
+    def __init__(
+        self, policy: Policy, terms: Terms, known: Callable[[Facts, int], Facts] = lambda facts, _now: facts
+    ) -> None:
+        """`known`: adds to the facts of a time (ms UTC) what no observation says. Raises ValueError when the policy has no tier of that name."""
         tier = policy.tier(terms.tier)
         if tier is None:
             raise ValueError(f"the policy has no tier '{terms.tier}': {', '.join(one.name for one in policy.tiers)}")
@@ -99,7 +101,7 @@ class Rehearsal:
         """Decide and judge; when it goes, the change is played from here on."""
         self._go_live(now)
         decision = decide(self.state, now)
-        verdict = judge(self.policy, decision, self._known(self._facts(decision)))
+        verdict = judge(self.policy, decision, self._known(self._facts(decision), now))
         asked: tuple[Why, ...] = ()
         if self.terms.consents:
             verdict, asked = _consented(verdict)
