@@ -70,17 +70,17 @@ def test_no_total_of_seconds_falls_by_a_rounding(hire, clock):
         assert before.named(Kind.DEPENDENCY)["openai"][2] <= after.named(Kind.DEPENDENCY)["openai"][2]
 
 
-def test_who_looks_while_another_folds_the_same_file_counts_it_once(hire, clock):
-    first, second = hire(), hire()
-    dead = hire()
-    dead.serve()
+def test_who_folds_what_another_has_folded_meanwhile_loses_and_doubles_nothing(hire, clock):
+    first, second, dead, later_dead = (hire() for _ in range(4))
+    for worker in (dead, later_dead):
+        worker.serve()
     dead.die()
+    second.siblings.members()  # which knows of this one, and does not look again
+    later_dead.die()
     clock.advance(LONG)
-    first.siblings.members()
-    second.siblings.members()  # both know that it is dead
     first.retire()
-    second.siblings.retire(int(clock.now))  # and has not looked since
-    assert first.look().requests == second.look().requests == 1
+    second.siblings.retire(int(clock.now))
+    assert first.look().requests == second.look().requests == 2
 
 
 def test_while_another_is_at_it_nobody_folds(hire, folder, clock, caplog):
