@@ -12,6 +12,7 @@ from autoscaler.adapters.store import SqlStore, open_store
 from autoscaler.adapters.terminal import TerminalNotifier
 from autoscaler.engine.managed import Managed
 from autoscaler.engine.reconciler import Reconciler
+from autoscaler.engine.reload import PolicyWatch
 from autoscaler.engine.tick import Pass, Ticker
 from autoscaler.engine.unrecorded import Unrecorded
 from autoscaler.engine.worker import Parts, Worker
@@ -33,9 +34,9 @@ class Wired:
     database: str
     """Which one, for people; without a password."""
 
-    def worker(self, files: Sequence[PolicyFile]) -> Worker:
-        """The worker over these parts."""
-        return Worker(self.parts, files, self.managed)
+    def worker(self, files: Sequence[PolicyFile], watch: PolicyWatch | None = None) -> Worker:
+        """The worker over these parts; with a `watch`, it follows edits of the policy files."""
+        return Worker(self.parts, files, self.managed, watch)
 
 
 @asynccontextmanager

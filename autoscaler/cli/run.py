@@ -15,6 +15,7 @@ from autoscaler.cli.options import POLICIES, PoliciesOption, sound_policies
 from autoscaler.core.observations import Missed
 from autoscaler.engine.adoption import adopt
 from autoscaler.engine.outbox import deliver
+from autoscaler.engine.reload import PolicyWatch
 from autoscaler.engine.tick import Pass
 from autoscaler.engine.worker import KEEP_READINGS
 from autoscaler.errors import OutsideError, UnavailableError, UsageError
@@ -61,7 +62,8 @@ def run(
         log.error("staying in dry run: %s", reason)
         dry_run = True
     files = sound_policies(policies)
-    asyncio.run(_until_terminated(_run(settings, files, dry_run=dry_run, once=once)))
+    watch = None if once else PolicyWatch(policies, files)
+    asyncio.run(_until_terminated(_run(settings, files, watch, dry_run=dry_run)))
 
 
 async def _until_terminated(work: Coroutine[None, None, None]) -> None:
@@ -86,16 +88,19 @@ async def _until_terminated(work: Coroutine[None, None, None]) -> None:
             raise
 
 
-async def _run(settings: Settings, files: Sequence[PolicyFile], *, dry_run: bool, once: bool) -> None:
+async def _run(
+    settings: Settings, files: Sequence[PolicyFile], watch: PolicyWatch | None, *, dry_run: bool
+) -> None:
+    """Until it is stopped; without a watch, one pass."""
     async with wired(settings, dry_run=dry_run, on_pass=log_pass) as parts:
         try:
             await parts.render.check_key()
         except UnavailableError as error:
             log.warning("Render does not answer yet: %s", error)
-        if once:
+        if watch is None:
             await _once(parts, files)
             return
-        worker = parts.worker(files)
+        worker = parts.worker(files, watch)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)

@@ -23,6 +23,11 @@ class DueQueue:
         phase = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=4).digest()) / 2**32
         heapq.heappush(self._heap, _Entry(now + phase * every, key, every))
 
+    def remove(self, key: str) -> None:
+        """Never due again."""
+        self._heap = [entry for entry in self._heap if entry.key != key]
+        heapq.heapify(self._heap)
+
     def pop(self, now: float) -> list[str]:
         """The keys that are due, each once however many rounds were missed; all are put back for their next round."""
         due = []

@@ -16,12 +16,13 @@ from functools import partial
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from autoscaler.core.change import OPEN
-from autoscaler.core.durations import DAY, SECOND
+from autoscaler.core.durations import DAY
 from autoscaler.engine import drift, outbox
 from autoscaler.engine.adoption import adopt
 from autoscaler.engine.due import DueQueue
 from autoscaler.engine.managed import Managed
 from autoscaler.engine.reconciler import Reconciler
+from autoscaler.engine.reload import PolicyWatch, Reloader, Rota
 from autoscaler.engine.tick import Pass, Ticker
 from autoscaler.errors import OutsideError, RefusedError, StoreError
 from autoscaler.policyfile import PolicyFile
@@ -60,13 +61,26 @@ class Parts:
 class Worker:
     """Runs until `stop()`."""
 
-    def __init__(self, parts: Parts, files: Sequence[PolicyFile], managed: dict[str, Managed]) -> None:
-        """`managed`: by service id; filled as the policies' services are found, and shared with the reconciler."""
+    def __init__(
+        self,
+        parts: Parts,
+        files: Sequence[PolicyFile],
+        managed: dict[str, Managed],
+        watch: PolicyWatch | None = None,
+    ) -> None:
+        """`managed`: by service id; filled as the policies' services are found, and shared with the reconciler.
+
+        With a `watch`, edits of the policy files are followed.
+        """
         self._parts = parts
         self._managed = managed
         self._waiting = {file.path: file for file in files}
         self._polls = DueQueue()
         self._looks = DueQueue()
+        self._rota = Rota(
+            managed, self._waiting, self._polls, self._looks, parts.clock, self._start, self._adopt_at_once
+        )
+        self._reloader = Reloader(watch, parts.store, self._rota) if watch else None
         self._in_flight: set[asyncio.Task[None]] = set()
         self._busy: set[str] = set()
         self._failures: dict[str, tuple[int, float]] = {}
@@ -97,6 +111,8 @@ class Worker:
             self._adopt_waiting: 5,
             self._prune: 3600,
         }
+        if self._reloader:
+            jobs[self._reloader.look_around] = 1
         for job, seconds in jobs.items():
             scheduler.add_job(
                 self._guarded,
@@ -131,15 +147,19 @@ class Worker:
     async def _adopt(self) -> None:
         """Find the services of policies that have none yet: at the start, and again while Render is away or knows no such service."""
         for file in tuple(self._waiting.values()):
-            await self._guarded(f"{file.path}: not looked after yet", partial(self._adopt_one, file))
+            await self._guarded(_adoption_of(file), partial(self._adopt_one, file))
+
+    def _adopt_at_once(self, file: PolicyFile) -> None:
+        """A file that was just saved: that its last version failed does not matter."""
+        self._failures.pop(_adoption_of(file), None)
+        self._start("adoption", self._adopt)
 
     async def _adopt_one(self, file: PolicyFile) -> None:
         parts = self._parts
         managed = await adopt(file, parts.render, parts.store, parts.clock, self._managed)
-        del self._waiting[file.path]
-        now = parts.clock.monotonic()
-        self._polls.add(managed.service_id, managed.policy.service.health.every / SECOND, now)
-        self._looks.add(managed.service_id, managed.policy.evidence.drift_every / SECOND, now)
+        if self._waiting.get(file.path) == file:  # it may have been edited meanwhile
+            del self._waiting[file.path]
+        self._rota.enter(managed)
 
     async def _poll_due(self) -> None:
         for service_id in self._polls.pop(self._parts.clock.monotonic()):
@@ -219,3 +239,7 @@ class Worker:
     def _rest(self, name: str, failures: int, at_least: float = 0.0) -> None:
         rest = max(at_least, min(REST * 2 ** min(failures, 10), LONGEST_REST))
         self._failures[name] = (failures + 1, self._parts.clock.monotonic() + rest)
+
+
+def _adoption_of(file: PolicyFile) -> str:
+    return f"{file.path}: not looked after yet"
