@@ -196,7 +196,8 @@ def _downward(state: State, tier: Tier, now: int) -> tuple[Progress, ...]:
     rules = state.policy.down_rules(tier)
     conditions = rules.conditions if rules and state.policy.neighbour(tier.name, -1) else ()
     return tuple(
-        _progress(state, condition, Role.DOWN, down_key(condition, state.policy, tier), now) for condition in conditions
+        _progress(state, condition, Role.DOWN, down_key(condition, state.policy, tier, state.patience), now)
+        for condition in conditions
     )
 
 

@@ -88,6 +88,10 @@ class TierChanged:
     instances: int
     spent: tuple[str, ...] = ()
     """Counted signals that this change used up: they caused it."""
+    by: str | None = None
+    """The id of our change that did it; None: somebody else, or it was so when we first looked."""
+    scheduled: bool = False
+    """Whether a schedule raised it, or it was given back after one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,18 @@ Windows run on *unmasked* time: while a mask lasts (an instance starts, a deploy
 masked time is neither gap nor evidence (design, Evidence 6). Counted signals and business values go by the wall clock.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from autoscaler.core.attribution import MEMORY, Trigger, Usage, trigger
 from autoscaler.core.conditions import Condition
-from autoscaler.core.durations import HOUR
 from autoscaler.core.fit import Peaks
+from autoscaler.core.lessons import OUT_OF_MEMORY, Lessons
+from autoscaler.core.masks import Clock
 from autoscaler.core.metrics import Kind
 from autoscaler.core.observations import Masked, Missed, Observation, Reading, Signal, TierChanged
 from autoscaler.core.policy import Policy, Tier
-from autoscaler.core.watch import Standing, Watch, watch_for
-
-DEPLOY_LOOP_MASKS = 3
-"""So many masks within an hour are no deploys but a loop."""
+from autoscaler.core.watch import Standing, Watch, rate_window, watch_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +25,8 @@ class Key:
     text: str
     upward: bool
     ceiling: float | None = None
+    patience: int = 1
+    """How many times its own window it must hold: more than once where an earlier down failed."""
 
 
 class State:
@@ -42,10 +42,16 @@ class State:
         self.reading: Reading | None = None
         self.newest = 0
         self.peaks = Peaks(max(policy.evidence.fit_window, _longest_down(policy)))
+        self.lessons = Lessons(policy)
+        self.usage = Usage(policy.evidence, every)
+        self.patience = 1
+        """How many times its own windows the way down from this tier must hold."""
+        self.clock = Clock()
+        self.memory_clock = Clock()
+        """Memory is masked only after our own downgrade: what a starting app needs, it needs."""
         self._watches: dict[Key, Watch] = {}
-        self._masked = 0
-        self._mask: tuple[int, int] | None = None
-        self._masks: deque[int] = deque(maxlen=DEPLOY_LOOP_MASKS)
+        self._of_memory: dict[Key, Watch] = {}
+        self._of_load: dict[Key, Watch] = {}
         self._start_windows(keep=())
 
     def fold(self, observation: Observation) -> None:
@@ -59,83 +65,103 @@ class State:
         match observation:
             case Reading():
                 self._reading(observation)
-            case Missed() if not self.is_masked(observation.at):
-                for watch in self._watches.values():
-                    watch.missed(self.unmasked(observation.at), observation)
+            case Missed():
+                self._missed(observation)
             case Masked():
-                self._begin_mask(observation.at, observation.until)
+                self.clock.mask(observation.at, observation.until)
             case TierChanged():
                 self._tier_changed(observation)
             case Signal():
-                for watch in self._watches.values():
-                    watch.signal(observation)
+                self._signal(observation)
 
     def unmasked(self, at: int) -> int:
         """The clock on which windows run: stands still while a mask lasts."""
-        if self._mask is None:
-            return at - self._masked
-        begun, until = self._mask
-        if at < until:
-            return begun - self._masked
-        return at - (until - begun) - self._masked
+        return self.clock.unmasked(at)
 
     def is_masked(self, at: int) -> bool:
         """Whether what the app shows at `at` says nothing about its plan."""
-        return self._mask is not None and self._mask[0] <= at < self._mask[1]
+        return self.clock.is_masked(at)
 
     def is_deploy_loop(self, now: int) -> bool:
         """Three masks within an hour."""
-        return len(self._masks) == DEPLOY_LOOP_MASKS and now - self._masks[0] <= HOUR
+        return self.clock.is_loop(now)
 
     def standing(self, key: Key, now: int) -> Standing:
         """Where a condition stands, its times back on the wall clock."""
-        clock = self.unmasked(now)
-        standing = self._watches[key].standing(clock, now)
+        watch = self._watches[key]
+        clock = self.memory_clock if key in self._of_memory else self.clock
+        unmasked = clock.unmasked(now)
+        standing = watch.standing(unmasked, now)
         if standing.not_before is None:
             return standing
-        masked = self._mask[1] - now if self._mask and self.is_masked(now) else 0
-        later = standing.not_before - clock + now + masked
-        return replace(standing, not_before=later)
+        return replace(standing, not_before=standing.not_before - unmasked + clock.masked_until(now))
 
     def _reading(self, reading: Reading) -> None:
         before, self.reading = self.reading, reading
+        self.usage.answered(reading)
         if before is None or before.process != reading.process:
             self._new_process(reading, first=before is None)
-        if self.is_masked(reading.at):
+        if not self.memory_clock.is_masked(reading.at):
+            at = self.memory_clock.unmasked(reading.at)
+            for watch in self._of_memory.values():
+                watch.reading(at, reading)
+        if self.clock.is_masked(reading.at):
             return
-        clock = self.unmasked(reading.at)
-        for watch in self._watches.values():
-            watch.reading(clock, reading)
+        at = self.clock.unmasked(reading.at)
+        for watch in self._of_load.values():
+            watch.reading(at, reading)
         self.peaks.add(reading, self._instances)
+        self.usage.reading(reading)
+
+    def _missed(self, missed: Missed) -> None:
+        self.usage.missed(missed)
+        if self.clock.is_masked(missed.at):
+            return
+        at = self.clock.unmasked(missed.at)
+        for watch in self._of_load.values():
+            watch.missed(at, missed)
+
+    def _signal(self, signal: Signal) -> None:
+        self.lessons.signal(signal)
+        if signal.name == OUT_OF_MEMORY:
+            self.usage.killed_at = max(self.usage.killed_at or 0, signal.at)
+        for watch in self._watches.values():
+            watch.signal(signal)
 
     def _new_process(self, reading: Reading, *, first: bool) -> None:
         """Masked until it is warm; one that does not say when it began is taken to begin when it takes over from another."""
         if reading.started_at is None and (first or reading.instance is None):
             return
         started = reading.at if reading.started_at is None else min(reading.started_at, reading.at)
-        self._begin_mask(reading.at, started + self.policy.evidence.warm_up)
-
-    def _begin_mask(self, begun: int, until: int) -> None:
-        if until <= begun:
-            return
-        if self.is_masked(begun):
-            assert self._mask is not None  # noqa: S101 - is_masked says so; mypy can't
-            self._mask = (self._mask[0], max(self._mask[1], until))
-            return
-        if self._mask is not None:
-            self._masked += self._mask[1] - self._mask[0]
-        self._mask = (begun, until)
-        self._masks.append(begun)
+        self.clock.mask(reading.at, started + self.policy.evidence.warm_up)
 
     def _tier_changed(self, change: TierChanged) -> None:
         self._instances = change.instances
+        before = self.policy.tier(self.tier) if self.tier else None
+        self.lessons.moved(change)
         if self.tier_known and change.tier == self.tier:
             return
         first = not self.tier_known
         self.tier, self.tier_known = change.tier, True
-        if not first:  # the first look tells on which rung all the evidence so far was seen
-            kept = tuple(name for name in self._counted() if name not in change.spent)
-            self._start_windows(keep=kept)
+        after = self.policy.tier(change.tier) if change.tier else None
+        self.patience = self.lessons.patience(after) if after else 1
+        if first:
+            return  # the first look tells on which rung all the evidence so far was seen
+        is_up = bool(before and after and self.policy.rank(after.name) > self.policy.rank(before.name))
+        self.usage.moved(change.at, self._triggers(before, change.at) if before and is_up else ())
+        kept = tuple(name for name in self._counted() if name not in change.spent)
+        self._start_windows(keep=kept)
+        if before and after and not is_up and change.by is not None:
+            until = self.clock.masked_until(change.at)
+            self.memory_clock.mask(change.at, max(until, change.at + self.policy.evidence.warm_up))
+
+    def _triggers(self, tier: Tier, at: int) -> Iterator[Trigger]:
+        """What held and asked for the up from that tier."""
+        rules = self.policy.up_rules(tier)
+        for condition in rules.conditions if rules else ():
+            standing = self.standing(up_key(condition), at)
+            if standing.holds and (one := trigger(condition, standing.value)):
+                yield one
 
     def _counted(self) -> set[str]:
         return {condition.metric.name for condition in self.policy.conditions() if condition.within}
@@ -143,12 +169,22 @@ class State:
     def _start_windows(self, keep: tuple[str, ...]) -> None:
         """All windows anew, but for the counted signals named in `keep` and for business values."""
         old = self._watches
-        self._watches = {}
-        for key, condition in _all_keys(self.policy):
+        self._watches, self._of_memory, self._of_load = {}, {}, {}
+        for key, condition in _all_keys(self.policy, self.patience):
             kept = condition.metric.name in keep or condition.metric.kind is Kind.BUSINESS
-            self._watches[key] = (kept and old.get(key)) or watch_for(
-                condition, self.policy.evidence, self.every, upward=key.upward, ceiling=key.ceiling
-            )
+            watch = (kept and old.get(key)) or self._watch(key, condition)
+            self._watches[key] = watch
+            (self._of_memory if condition.metric.name in MEMORY else self._of_load)[key] = watch
+
+    def _watch(self, key: Key, condition: Condition) -> Watch:
+        """One that is patient holds for longer, but is pooled over no longer: a short peak must not drown in a long window."""
+        evidence = self.policy.evidence
+        if key.patience > 1 and condition.held:
+            evidence = evidence.model_copy(update={"rate_window": rate_window(condition, evidence, self.every)})
+        if key.patience > 1:
+            over = condition.over if condition.held else condition.over * key.patience
+            condition = replace(condition, held=condition.held * key.patience, over=over)
+        return watch_for(condition, evidence, self.every, upward=key.upward, ceiling=key.ceiling)
 
 
 def up_key(condition: Condition) -> Key:
@@ -156,7 +192,7 @@ def up_key(condition: Condition) -> Key:
     return Key(condition.text, upward=True)
 
 
-def down_key(condition: Condition, policy: Policy, tier: Tier) -> Key:
+def down_key(condition: Condition, policy: Policy, tier: Tier, patience: int = 1) -> Key:
     """The watch of a down rule of `tier`: its ceiling is the lowest bound that sends the rung below up."""
     lower = policy.neighbour(tier.name, -1)
     rules = policy.up_rules(lower) if lower else None
@@ -165,7 +201,7 @@ def down_key(condition: Condition, policy: Policy, tier: Tier) -> Key:
         for rule in (rules.conditions if rules else ())
         if rule.metric == condition.metric and rule.op.is_upward
     ]
-    return Key(condition.text, upward=False, ceiling=min(bounds, default=None))
+    return Key(condition.text, upward=False, ceiling=min(bounds, default=None), patience=patience)
 
 
 def _longest_down(policy: Policy) -> int:
@@ -173,10 +209,11 @@ def _longest_down(policy: Policy) -> int:
     return max((condition.window for rule in rules if rule for condition in rule.conditions), default=0)
 
 
-def _all_keys(policy: Policy) -> Iterator[tuple[Key, Condition]]:
+def _all_keys(policy: Policy, patience: int) -> Iterator[tuple[Key, Condition]]:
     for tier in policy.tiers:
         for rules in (policy.up_rules(tier), policy.emergency):
             yield from ((up_key(condition), condition) for condition in (rules.conditions if rules else ()))
         down = policy.down_rules(tier)
-        yield from ((down_key(condition, policy, tier), condition) for condition in (down.conditions if down else ()))
+        conditions = down.conditions if down else ()
+        yield from ((down_key(condition, policy, tier, patience), condition) for condition in conditions)
     yield from ((up_key(alert.when), alert.when) for alert in policy.alerts)

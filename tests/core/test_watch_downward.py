@@ -146,12 +146,12 @@ def test_a_state_that_is_not_calm_is_seen_on_the_way_down_too():
 
 
 def test_masked_time_neither_fills_the_window_nor_breaks_it():
-    play = _play(SMALL)
-    play.polls(hours=1, memory=150 * MB)
+    play = _play("concurrent_requests < 5 for 2h")
+    play.polls(hours=1, concurrency=1)
     play.mask(minutes=45)
-    play.polls(minutes=44.5, memory=900 * MB)
-    play.polls(minutes=60, memory=150 * MB)
+    play.polls(minutes=44.5, concurrency=9)
+    play.polls(minutes=60, concurrency=1)
     assert play.decision.ask is Ask.HOLD
-    play.polls(minutes=2, memory=150 * MB)
+    play.polls(minutes=2, concurrency=1)
     assert play.decision.ask is Ask.DOWN
     assert play.now - play.seen[1].at >= 2 * HOUR + 45 * MINUTE

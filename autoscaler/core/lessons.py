@@ -1,0 +1,115 @@
+"""What the tier changes so far teach: which downs failed, which rungs are only lent by a schedule, what people decided (design, Deciding 7 and 9).
+
+A down of ours has failed when an up, or an instance killed for want of memory, follows within a week. Each failed down doubles the
+windows of the next one between the same two sizes, eight times at most; each down that lasts its week halves them again. What a
+schedule raises and gives back is no lesson. All of it is a fold over tier changes and kills, which are kept for ever.
+"""
+
+from dataclasses import dataclass
+
+from autoscaler.core.observations import Signal, TierChanged
+from autoscaler.core.plans import canonical
+from autoscaler.core.policy import Policy, Tier
+
+MOST_DOUBLINGS = 3
+OUT_OF_MEMORY = "oom_kills"
+
+_Size = tuple[str, int]
+"""Plan and instances: a tier may be renamed without being another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Down:
+    at: int
+    origin: _Size
+    target: _Size
+
+
+class Lessons:
+    """Folded with every tier change and signal."""
+
+    __slots__ = ("_doublings", "_down", "_lent", "_policy", "running", "taken_over_at")
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.running: TierChanged | None = None
+        """What runs, as it was last told."""
+        self.taken_over_at: int | None = None
+        """When somebody else last changed plan or count, ms."""
+        self._down: _Down | None = None
+        """Our last down, while it may still fail."""
+        self._doublings: dict[tuple[_Size, _Size], int] = {}
+        self._lent: list[str] = []
+
+    @property
+    def lent_from(self) -> str | None:
+        """The rung from which a schedule raised the one that runs; None when that is there by itself."""
+        return self._lent[-1] if self._lent else None
+
+    def patience(self, tier: Tier) -> int:
+        """How many times as long as written the windows of a down from this rung must hold: 1, 2, 4 or 8."""
+        lower = self._policy.neighbour(tier.name, -1)
+        return 1 if lower is None else 1 << self._doublings.get((_size_of(tier), _size_of(lower)), 0)
+
+    def signal(self, signal: Signal) -> None:
+        """A kill for want of memory, soon after a down, is its failure. What is heard of late still happened when it happened."""
+        down = self._down
+        if signal.name == OUT_OF_MEMORY and down and down.at <= signal.at < down.at + self._week:
+            self._failed(down)
+
+    def moved(self, change: TierChanged) -> None:
+        """Another plan or count runs, or the same ones are another rung since the policy was edited."""
+        before, self.running = self.running, change
+        if before is None or _size(before) == _size(change):
+            return
+        if change.by is None:
+            self.taken_over_at = change.at
+        self._settle(change.at)
+        up = self._is_up(before, change)
+        self._lend(before, change, up=up)
+        if change.scheduled or up is None:
+            return
+        if up and self._down is not None:
+            self._failed(self._down)
+        elif not up:
+            self._down = None if change.by is None else _Down(change.at, _size(before), _size(change))
+
+    @property
+    def _week(self) -> int:
+        return self._policy.evidence.failed_within
+
+    def _settle(self, now: int) -> None:
+        """A down that lasted is no failure any more, and takes one doubling back."""
+        down = self._down
+        if down is not None and now >= down.at + self._week:
+            pair = (down.origin, down.target)
+            self._doublings[pair] = max(0, self._doublings.get(pair, 0) - 1)
+            self._down = None
+
+    def _failed(self, down: _Down) -> None:
+        pair = (down.origin, down.target)
+        self._doublings[pair] = min(MOST_DOUBLINGS, self._doublings.get(pair, 0) + 1)
+        self._down = None
+
+    def _lend(self, before: TierChanged, change: TierChanged, *, up: bool | None) -> None:
+        if change.scheduled and up and before.tier:
+            self._lent.append(before.tier)
+        elif change.scheduled and self._lent:
+            self._lent.pop()
+        else:
+            self._lent.clear()
+
+    def _is_up(self, before: TierChanged, change: TierChanged) -> bool | None:
+        """None when one of both is no rung of the ladder."""
+        ranks = {tier.name: rank for rank, tier in enumerate(self._policy.tiers)}
+        if before.tier not in ranks or change.tier not in ranks:
+            return None
+        return ranks[change.tier] > ranks[before.tier]
+
+
+def _size(change: TierChanged) -> _Size:
+    return canonical(change.plan), change.instances
+
+
+def _size_of(tier: Tier) -> _Size:
+    return canonical(tier.plan), tier.instances
