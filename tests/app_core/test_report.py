@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app_core import ScalingMiddleware, dependency
-from app_core.ledger import QUEUED, RUNNING, Ledger
+from app_core.ledger import QUEUED, RUNNING, Kind, Ledger
+from app_core.report import _dependencies
+from app_core.tracker import Tracker
 from app_core.view import Member, View
 from tests.support.asgi import Clock, cgroup_v2, fetch, reply
 from tests.support.counted import begin, count
@@ -223,6 +225,29 @@ async def test_requests_that_another_process_had_in_its_queue_a_second_ago_run_n
     other.cells[RUNNING], other.cells[QUEUED] = 1, 5
     view = View([Member(other, alive=True)], 1200)
     assert (view.concurrent, view.queued) == (1, 1)
+
+
+class Hastening:
+    """A clock that moves on more with each look than with all before."""
+
+    def __init__(self):
+        self.now, self.step = 1200.0, 0.01
+
+    def __call__(self):
+        self.now, self.step = self.now + self.step, 2 * self.step
+        return self.now
+
+
+def test_a_share_is_never_above_1_also_when_time_goes_on_while_a_request_is_counted():
+    clock = Hastening()
+    tracker = Tracker(clock)
+    request = begin(tracker)
+    request.waits().begin("openai")
+    request.finish(error=False)
+    clock.step = 0
+    view = tracker.view()
+    assert view.named(Kind.DEPENDENCY)["openai"][2] > view.seconds
+    assert set(_dependencies(view)["openai"]["share"].values()) == {1}
 
 
 # The contract itself
