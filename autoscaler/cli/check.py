@@ -6,23 +6,22 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from autoscaler.bootstrap import Checking, checking
+from autoscaler.cli.explained import draw
 from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption, ServiceArgument, sound_policies
-from autoscaler.cli.output import err, out, print_json, print_table
+from autoscaler.cli.output import err, out, print_json
 from autoscaler.core.observations import Missed
 from autoscaler.core.preview import preview
 from autoscaler.core.steps import AskDeploy, SetEnv, SetInstances, SetPlan, Write
 from autoscaler.engine.adoption import adopt
+from autoscaler.engine.explaining import explained
 from autoscaler.engine.look import look
 from autoscaler.engine.managed import Managed
 from autoscaler.engine.tick import Pass
 from autoscaler.errors import AutoscalerError, ExitCode, OutsideError
 from autoscaler.policyfile import PolicyFile
-from autoscaler.report import tables
-from autoscaler.report.sentences import log_fields, verdict_sentence
-from autoscaler.report.units import monthly_step
+from autoscaler.report.explain import Explanation, document
 from autoscaler.settings import load_settings
 
 DUE = 2
@@ -35,6 +34,7 @@ class Checked:
 
     managed: Managed
     result: Pass
+    explanation: Explanation
     calls: tuple[dict[str, object], ...]
     note: str
 
@@ -87,13 +87,15 @@ async def _check(files: Sequence[PolicyFile]) -> tuple[list[Checked], bool]:
 
 async def _one(parts: Checking, file: PolicyFile) -> Checked:
     managed = await adopt(file, parts.render, parts.history, parts.clock, {})
-    result = await parts.ticker.judge(managed, await parts.ticker.observe(managed))
+    observations = await parts.ticker.observe(managed)
+    result = await parts.ticker.judge(managed, observations)
+    explanation = await explained(parts.ticker, managed, result.verdict, parts.history, unrecorded=observations)
     if result.change is None:
-        return Checked(managed, result, (), "")
+        return Checked(managed, result, explanation, (), "")
     world = await look(parts.render, result.change, managed)
     shown = preview(result.change, world, parts.clock.now())
     calls = tuple(_call(managed.service_id, write) for write in shown.writes)
-    return Checked(managed, result, calls, shown.note)
+    return Checked(managed, result, explanation, calls, shown.note)
 
 
 def _call(service_id: str, write: Write) -> dict[str, object]:
@@ -113,35 +115,21 @@ def _call(service_id: str, write: Write) -> dict[str, object]:
 def _document(checked: Checked) -> dict[str, object]:
     observation, verdict = checked.result.observation, checked.result.verdict
     missed = {"reason": observation.reason, "detail": observation.detail} if isinstance(observation, Missed) else None
-    return log_fields(verdict) | {
+    return document(checked.explanation) | {
         "policy": checked.managed.file.path,
         "due": verdict.goes,
         "missed": missed,
-        "monthly_now": verdict.monthly_now,
-        "monthly_then": verdict.monthly_then,
         "calls": list(checked.calls),
         "note": checked.note,
     }
 
 
 def _print(checked: Checked) -> None:
-    observation, verdict = checked.result.observation, checked.result.verdict
-    plan = checked.managed.seen.plan
-    out.print(
-        f"[bold]{escape(verdict.service)}[/bold] ({verdict.service_id}) on {verdict.tier or 'no tier of its policy'} ({plan})"
-    )
-    if isinstance(observation, Missed):
-        out.print(f"No reading: {observation.reason}, {observation.detail}", markup=False)
-    out.print(f"Verdict: {verdict_sentence(verdict)}", markup=False)
-    print_table(tables.rules(verdict), empty="No rule applies on this tier.")
+    draw(checked.explanation, out)
     if checked.calls:
-        assert verdict.monthly_now is not None  # noqa: S101 - a verdict that goes has a tier and a target
-        assert verdict.monthly_then is not None  # noqa: S101
-        out.print(
-            f"\nIt would make these {len(checked.calls)} calls ({monthly_step(verdict.monthly_now, verdict.monthly_then)}):"
-        )
+        out.print(f"It would make these {len(checked.calls)} calls:")
         for call in checked.calls:
             out.print(f"  {call['method']:<5} {call['path']}  {call['body']}", markup=False, soft_wrap=True)
-    elif verdict.goes:
+    elif checked.result.verdict.goes:
         out.print(f"It would make no call now: {checked.note}", markup=False)
     out.print("Nothing was changed.\n")

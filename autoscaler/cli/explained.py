@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -18,7 +19,10 @@ from autoscaler.report.trends import COLUMNS, sparkline
 from autoscaler.report.units import format_moment, format_time, monthly, monthly_difference, monthly_step
 
 _TITLES = {Role.EMERGENCY: "EMERGENCY", Role.UP: "UP", Role.DOWN: "DOWN"}
-_INDENT = (0, 0, 0, 2)
+_INDENT, _BETWEEN = 2, 2
+"""Columns before a group's lines, and between its cells."""
+_NARROWEST = 16
+"""Columns that the sentence of a rule keeps, however narrow the terminal is."""
 
 
 def local_time(at: int) -> datetime:
@@ -78,7 +82,7 @@ def _title(way: Way, explanation: Explanation) -> str:
 
 def _footers(way: Way, explanation: Explanation) -> Iterator[RenderableType]:
     if way.asked:
-        yield _aside("Asked for now: see above.")
+        yield _aside("This is what is asked for; the verdict above says what becomes of it.")
         return
     if way.blockers is not None:
         yield _aside(_in_the_way(way.blockers, explanation.verdict.at))
@@ -87,13 +91,13 @@ def _footers(way: Way, explanation: Explanation) -> Iterator[RenderableType]:
 
 def _in_the_way(blockers: Sequence[Blocker], now: int) -> str:
     if not blockers:
-        return "Guards: nothing would be in the way."
+        return "No guard would be in the way."
     parts = []
     for blocker in blockers:
         numbers = [one_line(blocker.detail)] if blocker.detail else []
         numbers += [f"until {format_time(blocker.until, now)}"] if blocker.until else []
         parts.append(WORDS[blocker.why].short + (f" ({', '.join(numbers)})" if numbers else ""))
-    return f"Guards: it would be held: {'; '.join(parts)}."
+    return f"A guard would hold it: {'; '.join(parts)}."
 
 
 def _when(way: Way | None, explanation: Explanation) -> str:
@@ -101,9 +105,10 @@ def _when(way: Way | None, explanation: Explanation) -> str:
     if way is None or (way.asked and verdict.goes):
         return "now"
     blockers = way.blockers or ()
-    condition = f", if this holds until then: {one_line(way.waits_for)}" if way.waits_for else ""
     if way.not_before is not None:
-        return format_moment(way.not_before, verdict.at, local_time(way.not_before)) + condition
+        moment = format_moment(way.not_before, verdict.at, local_time(way.not_before))
+        how = "; longest takes" if way.wants_all else ", by"
+        return f"{moment}{how} {one_line(way.waits_for)}" if way.waits_for else moment
     person = next((one for one in blockers if one.why.needs_a_person), None)
     if person is not None:
         return f"when a person acts. {WORDS[person.why].action}"
@@ -122,27 +127,35 @@ def _alerts(explanation: Explanation, console: Console) -> Iterator[RenderableTy
 def _rules(rules: Sequence[Rule], explanation: Explanation, console: Console) -> RenderableType:
     """All groups share the widths of their columns, so that the eye can go down them."""
     every = [rule for way in explanation.ways for rule in way.rules] + list(explanation.alerts)
-    encodable = console.encoding.startswith("utf")
-    table = Table(box=None, pad_edge=False, header_style="dim", expand=True, padding=(0, 2, 0, 0))
-    table.add_column("", width=1)
-    table.add_column("rule", ratio=1, overflow="fold")
-    for header, cells in (
-        ("now", [rule.shown for rule in every]),
-        ("trend", [" " * COLUMNS]),
-        ("held", [rule.held_words for rule in every]),
-        ("seen", ["100%"]),
-    ):
-        table.add_column(header, width=min(14, max(map(len, (header, *cells)))), overflow="fold")
+    widths = {
+        "": 1,
+        "rule": max(cell_len(line) for rule in every for line in _sentence(rule).plain.splitlines()),
+        "now": max(len("now"), *(cell_len(rule.shown) for rule in every)),
+        "trend": COLUMNS if any(rule.trend for rule in every) else 0,
+        "held": max(len("held"), *(cell_len(rule.held_words) for rule in every)),
+        "seen": len("100%"),
+    }
+    shown = {header: width for header, width in widths.items() if width}
+    spare = console.width - _INDENT - _BETWEEN * (len(shown) - 1) - sum(shown.values())
+    shown["rule"] = max(_NARROWEST, shown["rule"] + min(0, spare))
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, _BETWEEN, 0, 0))
+    for header, width in shown.items():
+        table.add_column(header, width=width, overflow="fold")
     for rule in rules:
-        table.add_row(
-            Text("*" if rule.holds else "-", style="bold yellow" if rule.holds else "dim"),
-            _sentence(rule),
-            Text(rule.shown),
-            Text(sparkline(rule.trend, ascii_only=not encodable) if rule.trend else ""),
-            Text(rule.held_words),
-            Text(f"{int(rule.covered * 100)}%"),
-        )
-    return Padding(table, _INDENT)
+        cells = {
+            "": Text("*" if rule.holds else "-", style="bold yellow" if rule.holds else "dim"),
+            "rule": _sentence(rule),
+            "now": Text(rule.shown),
+            "trend": Text(_picture(rule, console)),
+            "held": Text(rule.held_words),
+            "seen": Text(f"{int(rule.covered * 100)}%"),
+        }
+        table.add_row(*(cells[header] for header in shown))
+    return Padding(table, (0, 0, 0, _INDENT), expand=False)
+
+
+def _picture(rule: Rule, console: Console) -> str:
+    return sparkline(rule.trend, ascii_only=not console.encoding.startswith("utf")) if rule.trend else ""
 
 
 def _sentence(rule: Rule) -> Text:
@@ -153,4 +166,4 @@ def _sentence(rule: Rule) -> Text:
 
 
 def _aside(words: str) -> RenderableType:
-    return Padding(Text(words), _INDENT)
+    return Padding(Text(words), (0, 0, 0, _INDENT), expand=False)

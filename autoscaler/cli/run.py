@@ -21,6 +21,7 @@ from autoscaler.engine.worker import KEEP_READINGS
 from autoscaler.errors import OutsideError, UnavailableError, UsageError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Heartbeat
+from autoscaler.report.explain import document, explain, in_short
 from autoscaler.report.sentences import log_fields, log_line
 from autoscaler.settings import Settings, load_settings, must_stay_dry
 
@@ -136,10 +137,14 @@ async def _once(wiring: Wired, files: Sequence[PolicyFile]) -> None:
 
 
 def log_pass(result: Pass, seconds: float) -> None:
-    """One line a pass with what it saw and decided."""
+    """One line a pass with what it saw and decided; a new verdict says why."""
     verdict = result.verdict
     fields = log_fields(verdict) | {"took_ms": round(seconds * 1000, 1)}
     line = log_line(verdict, seconds * 1000)
+    if verdict.since >= verdict.at:  # another one than the last: with all its reasons
+        explanation = explain(verdict)
+        fields["explanation"] = document(explanation)
+        line = in_short(explanation)
     if isinstance(result.observation, Missed):
         fields["missed"] = str(result.observation.reason)
         fields["detail"] = result.observation.detail
