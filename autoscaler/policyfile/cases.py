@@ -45,7 +45,8 @@ def _text(parse: Callable[[str], object], example: str) -> BeforeValidator:
     return BeforeValidator(read)
 
 
-def _wanted(text: str) -> Wanted:
+def parse_wanted(text: str) -> Wanted:
+    """`up to scaled`, `hold`. Raises ValueError with what to write instead."""
     word, _, target = " ".join(text.split()).partition(" to ")
     asks = {"up": Ask.UP, "down": Ask.DOWN, "hold": Ask.HOLD, "emergency": Ask.UP}
     if word not in asks or (word == "hold" and target):
@@ -102,7 +103,7 @@ class Expectation(_Part):
     by: Time | None = None
     between: Between | None = None
     during: Hours | None = None
-    verdict: Annotated[Wanted, _text(_wanted, "up to scaled")] | None = None
+    verdict: Annotated[Wanted, _text(parse_wanted, "up to scaled")] | None = None
     why: Why | None = None
     because: Annotated[tuple[Line, ...], BeforeValidator(_listed)] = ()
     """Conditions that must be among its reasons."""

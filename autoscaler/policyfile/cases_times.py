@@ -36,7 +36,7 @@ class Moment:
     """ms after the start; None for a time by the clock."""
     day: int | None = None
     """0 is Monday."""
-    date: date | None = None
+    on: date | None = None
     minute: int = 0
     """After midnight."""
 
@@ -44,12 +44,12 @@ class Moment:
         """Ms UTC: for a time by the clock its first occurrence at or after the start (a date's own, also before it)."""
         if self.offset is not None:
             return start.at + self.offset
-        first = self.date or datetime.fromtimestamp(start.at / 1000, start.zone).date()
+        first = self.on or datetime.fromtimestamp(start.at / 1000, start.zone).date()
         for days in range(9):
             day = first + timedelta(days=days)
             wall = datetime(day.year, day.month, day.day, self.minute // 60, self.minute % 60, tzinfo=start.zone)
             found = round(wall.timestamp() * 1000)
-            if self.date or (found >= start.at and self.day in {None, day.weekday()}):
+            if self.on or (found >= start.at and self.day in {None, day.weekday()}):
                 return found
         raise AssertionError(self.text)  # every weekday comes within nine days
 
@@ -108,7 +108,7 @@ def parse_moment(text: str) -> Moment:
     if found:
         minute = int(found["hour"]) * 60 + int(found["minute"])
         day = _DAYS.index(found["day"]) if found["day"] else None
-        return Moment(word, day=day, date=_date(found["date"]) if found["date"] else None, minute=minute)
+        return Moment(word, day=day, on=_date(found["date"]) if found["date"] else None, minute=minute)
     if ":" in word:
         raise ValueError(f"'{word}' is no time: write 10:00, tue 10:00 or 2026-06-02 10:00")
     return Moment(word, offset=parse_duration(word))
