@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from autoscaler.cli import check, demo, explain, history, init, run, status, validate
+from autoscaler.cli import check, demo, explain, history, init, run, status, test, validate
 from autoscaler.cli.output import err, out
 from autoscaler.errors import AutoscalerError, ExitCode
 from autoscaler.policyfile import PolicyError
@@ -52,6 +52,7 @@ app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("validate")(validate.validate)
+app.command("test", help=test.FORMAT)(test.run_tests)
 app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.command("history")(history.history)
