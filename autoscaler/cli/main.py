@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from autoscaler.cli import check, demo, explain, history, init, run, status, test, validate
+from autoscaler.cli import backtest, check, demo, explain, history, init, run, status, test, validate
 from autoscaler.cli.output import err, out
 from autoscaler.errors import AutoscalerError, ExitCode
 from autoscaler.policyfile import PolicyError
@@ -51,6 +51,7 @@ def _options(
 app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("check")(check.check)
+app.command("backtest")(backtest.backtest)
 app.command("validate")(validate.validate)
 app.command("test", help=test.FORMAT)(test.run_tests)
 app.command("status")(status.status)

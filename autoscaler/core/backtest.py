@@ -77,6 +77,8 @@ class Backtest:
     breach_after: int
     """How long a value was past a bound that sends up the rung that ran on paper, ms."""
     costs: Costs
+    untold: tuple[str, ...] = ()
+    """Metrics of the policy's conditions of which the recording tells nothing: those conditions never hold."""
     step: int = 0
     """How long a bucket of the curves is, ms."""
     curves: tuple[Curve, ...] = ()
@@ -142,6 +144,7 @@ class _Run:
         self._poll: Reading | Missed | None = None
         """The last one, as long as it has not been looked at."""
         self._misses = 0
+        self._told: set[str] = set()
         self._verdicts: list[Verdict] = []
         self._holding = _Holding()
         self._breach = _Breach(policy, terms)
@@ -156,6 +159,8 @@ class _Run:
         self._rehearsal.observe(observation)
         if isinstance(observation, Reading | Missed):
             self._poll = observation
+        if isinstance(observation, Reading):
+            self._told.update(observation.gauges, observation.increases)
 
     def _look(self, poll: Reading | Missed) -> None:
         self._poll = None
@@ -192,6 +197,7 @@ class _Run:
             breach_before=self._breach.before,
             breach_after=self._breach.after,
             costs=Costs(*(_cost(policy, ran, begun, ended) for ran in (tenancy, (first,), (largest,)))),
+            untold=tuple(_untold(policy, self._told)),
             step=self._curves.step if self._curves else 0,
             curves=self._curves.curves() if self._curves else (),
             fillings=self._curves.fillings() if self._curves else (),
@@ -251,6 +257,13 @@ class _Breach:
             if value is not None and condition.op.holds(value, condition.bound):
                 return True
         return False
+
+
+def _untold(policy: Policy, told: set[str]) -> Iterator[str]:
+    for metric in dict.fromkeys(condition.metric for condition in policy.conditions()):
+        pooled = metric.over in told and metric.under in told
+        if metric.kind is not Kind.COUNTED and metric.name not in told and not pooled:
+            yield metric.name
 
 
 def _bounds(policy: Policy, tier: Tier) -> Iterator[Condition]:
