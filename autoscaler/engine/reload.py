@@ -151,6 +151,7 @@ class Reloader:
         for path, file in wanted.items():
             if path not in taken and rota.waiting.get(path) != file:
                 rota.waiting[path] = file
+                log.info("%s is in force: looking for %s, mode %s", path, file.policy.service.label, file.policy.mode)
                 rota.adopt(file)
 
     async def _renew(self, before: Managed, file: PolicyFile) -> None:
