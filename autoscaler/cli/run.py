@@ -89,9 +89,7 @@ async def _until_terminated(work: Coroutine[None, None, None]) -> None:
             raise
 
 
-async def _run(
-    settings: Settings, files: Sequence[PolicyFile], watch: PolicyWatch | None, *, dry_run: bool
-) -> None:
+async def _run(settings: Settings, files: Sequence[PolicyFile], watch: PolicyWatch | None, *, dry_run: bool) -> None:
     """Until it is stopped; without a watch, one pass."""
     async with wired(settings, dry_run=dry_run, on_pass=log_pass) as parts:
         try:
