@@ -7,7 +7,7 @@ from typing import Protocol
 
 from autoscaler.core.change import Change, DeploySeen, JournalEntry, State
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Missed, Observation, TierChanged
+from autoscaler.core.observations import Missed, Observation, TierChanged, Told
 from autoscaler.core.policy import Health
 from autoscaler.report.messages import Message
 
@@ -178,6 +178,14 @@ class Heartbeat:
     detail: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What somebody told from outside, and of which service."""
+
+    service_id: str
+    told: Told
+
+
 class ChangeOpenError(Exception):
     """Another change of that service is open: the partial unique index refused a second."""
 
@@ -228,6 +236,13 @@ class Store(History, Protocol):
         observations: Sequence[Observation] = (),
     ) -> None:
         """Write the change as it now is, with its steps (by key, written anew) and what is to be told."""
+        ...
+
+    async def told(self, after: int) -> tuple[list[Word], int]:
+        """What was told from outside since the point `after`, of all services, and the point at which to go on.
+
+        0 is the beginning of all.
+        """
         ...
 
     async def change(self, change_id: str) -> Change | None:

@@ -73,6 +73,7 @@ _SENTENCE = re.compile(
     """,
     re.VERBOSE,
 )
+_VALUE = re.compile(r"(?P<number>-?\d[\d_]*(?:\.\d+)?) ?(?P<unit>%|/s|/min|[A-Za-z]+)?", re.ASCII)
 _LARGEST = 1e15
 """No bound is meant that is larger, and no float counts exactly beyond."""
 _FUNCTION = re.compile(r"mean|max|min|p[1-9]\d?")
@@ -106,6 +107,14 @@ def parse_condition(text: str, vocabulary: Vocabulary = BUILT_IN) -> Condition:
     )
     _check_form(condition)
     return condition
+
+
+def parse_value(metric: Metric, text: str) -> float:
+    """A value that somebody tells (`62`, `1.5 GB`), in the metric's base unit. Raises ValueError as `parse_condition`."""
+    found = _VALUE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"'{text[:40]}' is no value of {metric.name}: write a number, such as 62")
+    return _bound(metric, found["number"], found["unit"])
 
 
 def _metric(name: str, vocabulary: Vocabulary) -> Metric:

@@ -136,7 +136,13 @@ _TABLE = (
     Metric("poll_timeouts", Dimension.COUNT, Kind.COUNTED, "polls of the health endpoint that timed out"),
     Metric("oom_kills", Dimension.COUNT, Kind.COUNTED, "instances ended for want of memory"),
     Metric("server_failed", Dimension.COUNT, Kind.COUNTED, "instances that failed, for whatever reason"),
-    Metric("complaints", Dimension.COUNT, Kind.COUNTED, "customers who complained about performance"),
+    Metric(
+        "complaints",
+        Dimension.COUNT,
+        Kind.COUNTED,
+        "customers who complained about performance",
+        aliases=("complaint",),
+    ),
     Metric(
         "daily_active_users", Dimension.COUNT, Kind.BUSINESS, "users seen today", path="business.daily_active_users"
     ),

@@ -104,4 +104,13 @@ class Signal:
     who: str | None = None
 
 
-Observation = Reading | Missed | Masked | TierChanged | Signal
+@dataclass(frozen=True, slots=True)
+class Told(Signal):
+    """A signal that somebody gave from outside (`autoscaler signal`, `autoscaler metric set`), not the app and not Render."""
+
+    id: str = ""
+    """Its own, by which a worker knows whether it has heard it."""
+    note: str = ""
+
+
+Observation = Reading | Missed | Masked | TierChanged | Signal | Told

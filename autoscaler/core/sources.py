@@ -47,7 +47,8 @@ from autoscaler.core.scalars import JsonPath
 _GIVEN = MappingProxyType(UNITS | {"B": (Dimension.MEMORY, 1.0), "fraction": (Dimension.SHARE, 100.0)})
 """The units in which an endpoint may give a value: those of conditions, and two that only programs write."""
 _GRAMMAR = frozenset({"for", "within", "over", "in", "of", "samples", "mean", "max", "min"})
-_SEEN_BY_THE_BOT = frozenset({"unreachable", "stalled", "poll_timeouts", "oom_kills", "server_failed"})
+SEEN_BY_THE_BOT = frozenset({"unreachable", "stalled", "poll_timeouts", "oom_kills", "server_failed"})
+"""What the bot sees itself: neither an endpoint nor people have a say in it."""
 _MOST = 100
 """Metrics of one policy: each reading holds them all, and is stored."""
 
@@ -57,7 +58,7 @@ def _metric_name(text: str) -> str:
         raise ValueError(f"'{text[:60]}' is no name of a metric: small letters, digits and _ only, such as queue_depth")
     if text in _GRAMMAR or re.fullmatch(r"p[1-9]\d?", text):
         raise ValueError(f"'{text}' is a word of the conditions themselves: choose another name")
-    if text in _SEEN_BY_THE_BOT:
+    if text in SEEN_BY_THE_BOT:
         raise ValueError(f"'{text}' is what the bot sees itself: an endpoint has no say in it, choose another name")
     return text
 

@@ -230,6 +230,10 @@ class CalmWatch(_Quiet):
         )
 
 
+MOST_PEOPLE = 1000
+"""So many are remembered, if no more are needed: the last ones."""
+
+
 class CountWatch(_Quiet):
     """Signals within a time, by the wall clock: an OOM kill is never masked."""
 
@@ -237,6 +241,8 @@ class CountWatch(_Quiet):
         self._condition = condition
         self._needed = int(condition.bound) + (condition.op == ">")
         self._marks = Marks(condition.within, self._needed)
+        self._people: dict[str, int] = {}
+        """Who told of one, and when last: the same person twice is one."""
 
     def missed(self, at: int, missed: Missed) -> None:
         """A poll that timed out is a signal of its own."""
@@ -245,12 +251,19 @@ class CountWatch(_Quiet):
 
     def signal(self, signal: Signal) -> None:
         """Counted when it is ours."""
-        if signal.name == self._condition.metric.name:
+        if signal.name != self._condition.metric.name:
+            return
+        if signal.who is None:
             self._marks.add(signal.at, times=max(1, int(signal.value)))
+            return
+        self._people[signal.who] = max(signal.at, self._people.get(signal.who, 0))
+        if len(self._people) > max(MOST_PEOPLE, self._needed):
+            del self._people[min(self._people, key=self._people.__getitem__)]
 
     def standing(self, now: int, wall: int) -> Standing:
         """Enough of them, or not."""
-        count = self._marks.count(wall)
+        since = wall - self._condition.within
+        count = self._marks.count(wall) + sum(at >= since for at in self._people.values())
         return Standing(count >= self._needed, count, min(1.0, count / max(1, self._needed)), 1.0)
 
 
@@ -271,7 +284,7 @@ class ValueWatch(_Quiet):
 
     def signal(self, signal: Signal) -> None:
         """Or somebody else does."""
-        if signal.name == self._condition.metric.name:
+        if signal.name == self._condition.metric.name and signal.at >= self._at:
             self._value, self._at = signal.value, signal.at
 
     def standing(self, now: int, wall: int) -> Standing:

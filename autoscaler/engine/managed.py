@@ -9,7 +9,7 @@ from itertools import pairwise
 from autoscaler.core.change import AppSeen, Rung
 from autoscaler.core.durations import DAY
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Missed, Observation, Reading, Signal
+from autoscaler.core.observations import Missed, Observation, Reading, Signal, Told
 from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.state import State
 from autoscaler.policyfile import PolicyFile
@@ -34,7 +34,7 @@ class Managed:
     regained: bool = False
     """Whether the last poll gave the first reading after so many misses that people were told."""
     heard: set[str] = field(default_factory=set)
-    """The ids of Render's events that are among the signals already."""
+    """The ids of Render's events, and of what was told from outside, that are among the signals already."""
     stale: bool = False
     """Whether the state may hold something that the store does not: a commit failed, so it has to be built anew."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -89,6 +89,8 @@ class Managed:
                 self.regained, self.misses = False, self.misses + 1
                 # Whatever answers, if not as it should, is there.
                 self.silence = (self.silence[0] if self.silence else at, at) if reason.is_unreachable else None
+            case Told(id=id_):
+                self.heard.add(id_)
             case Signal(who=str(who)):
                 self.heard.add(who)
 

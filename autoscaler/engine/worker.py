@@ -20,6 +20,7 @@ from autoscaler.core.durations import DAY
 from autoscaler.engine import drift, outbox
 from autoscaler.engine.adoption import adopt
 from autoscaler.engine.due import DueQueue
+from autoscaler.engine.hearing import Hearing
 from autoscaler.engine.managed import Managed
 from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.reload import PolicyWatch, Reloader, Rota
@@ -81,6 +82,7 @@ class Worker:
             managed, self._waiting, self._polls, self._looks, parts.clock, self._start, self._adopt_at_once
         )
         self._reloader = Reloader(watch, parts.store, self._rota) if watch else None
+        self._hearing = Hearing(parts.store, managed, parts.clock)
         self._in_flight: set[asyncio.Task[None]] = set()
         self._busy: set[str] = set()
         self._failures: dict[str, tuple[int, float]] = {}
@@ -98,6 +100,7 @@ class Worker:
     async def run(self) -> None:
         """Work until told to stop, then finish what is in flight within the time for that."""
         await self._beat()
+        await self._hearing.hear()  # before any state is built: what is told from now on is heard
         stopped = asyncio.create_task(self._stopping.wait())
         self._start("adoption", self._adopt)
         await asyncio.wait({stopped, *self._in_flight}, return_when=asyncio.FIRST_COMPLETED)
@@ -105,6 +108,7 @@ class Worker:
         jobs: dict[Callable[[], Awaitable[None]], float] = {
             self._poll_due: 0.5,
             self._look_due: 1,
+            self._hear: 1,
             self._advance_due: 0.5,
             self._deliver: 1,
             self._beat: 5,
@@ -170,6 +174,9 @@ class Worker:
             began = time.perf_counter()
             result = await self._parts.ticker.tick(managed)
             self._parts.on_pass(result, time.perf_counter() - began)
+
+    async def _hear(self) -> None:
+        await self._hearing.hear()
 
     async def _look_due(self) -> None:
         parts = self._parts

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoscaler.core.conditions import parse_value
 from autoscaler.core.evaluate import Ask
 from autoscaler.core.observations import Miss, Missed, Reading, Signal
 from autoscaler.core.readings import LARGEST, read, signals
@@ -168,3 +169,22 @@ def played(policy, answer):
         previous = read(answer, play.now, previous, play.every, policy.vocabulary)
         play.fold(previous)
     assert play.decision.ask is Ask.UP
+
+
+@pytest.mark.parametrize(
+    ("metric", "text", "value"),
+    (
+        ("monthly_revenue", "62", 62.0),
+        ("monthly_revenue", "1_250.50 USD", 1250.5),
+        ("memory_usage", "3MB", 3 * MB),
+        ("reply_time", " 20 ms ", 0.02),
+    ),
+)
+def test_a_value_that_is_told_is_read_as_in_a_condition(metric, text, value):
+    assert parse_value(VOCABULARY.by_name[metric], text) == value
+
+
+@pytest.mark.parametrize("text", ("", "much", "nan", "inf", "1e9", "-3", "0x10", "٣", "9" * 400, "62 MB", "6 2", "6;2"))
+def test_a_value_that_can_not_be_is_refused_by_name(text):
+    with pytest.raises(ValueError, match="monthly_revenue"):
+        parse_value(VOCABULARY.by_name["monthly_revenue"], text)

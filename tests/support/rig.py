@@ -18,6 +18,7 @@ from autoscaler.core.change import Change
 from autoscaler.core.observations import Miss, Missed
 from autoscaler.engine import drift
 from autoscaler.engine.adoption import adopt
+from autoscaler.engine.hearing import Hearing
 from autoscaler.engine.managed import Managed
 from autoscaler.engine.outbox import deliver
 from autoscaler.engine.reconciler import Reconciler
@@ -176,6 +177,7 @@ class Rig:
     told: Told = field(default_factory=Told)
     managed: Managed = field(init=False)
     app: SimulatedApp = field(init=False)
+    hearing: Hearing = field(init=False)
     ticker: Ticker = field(init=False)
     reconciler: Reconciler = field(init=False)
     render: RenderAdapter = field(init=False)
@@ -185,6 +187,8 @@ class Rig:
         self.render = RenderAdapter(self.client)
         fleet: dict[str, Managed] = {}
         file = load_text(self.policy_text, "rig.yaml")
+        self.hearing = Hearing(self.store, fleet, self.clock)
+        await self.hearing.hear()
         self.managed = await adopt(file, self.render, self.store, self.clock, fleet)
         self.ticker = Ticker(self.store, self.app, self.clock, dry_run=self.dry_run)
         self.reconciler = Reconciler(self.store, self.render, self.clock, fleet)
@@ -206,6 +210,7 @@ class Rig:
         if self.clock.now() // 1000 % 60 < EVERY:
             with suppress(OutsideError):  # the worker logs it and goes on
                 await drift.look(self.managed, self.render, self.store, self.clock)
+        await self.hearing.hear()
         self.passes.append(await self.ticker.tick(self.managed))
         if not self.dry_run:
             for change in await self.store.due_changes(self.clock.now()):

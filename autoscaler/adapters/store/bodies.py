@@ -9,16 +9,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from autoscaler.core.change import Change, JournalEntry
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Masked, Missed, Observation, Reading, Signal, TierChanged
+from autoscaler.core.observations import Masked, Missed, Observation, Reading, Signal, TierChanged, Told
 from autoscaler.errors import StoreError
 from autoscaler.ports import Event, Heartbeat
 
 Value = TypeVar("Value")
 
-READING, MISSED, TIER_CHANGED = "reading", "missed", "tier_changed"
+READING, MISSED, TIER_CHANGED, TOLD = "reading", "missed", "tier_changed", "told"
 
 KINDS: Mapping[str, type[Observation]] = MappingProxyType(
-    {READING: Reading, MISSED: Missed, "masked": Masked, TIER_CHANGED: TierChanged, "signal": Signal}
+    {READING: Reading, MISSED: Missed, "masked": Masked, TIER_CHANGED: TierChanged, "signal": Signal, TOLD: Told}
 )
 """The column `kind` of an observation."""
 

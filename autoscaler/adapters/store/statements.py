@@ -9,12 +9,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from autoscaler.adapters.store.bodies import KINDS, MISSED, READING, TIER_CHANGED, dump, kind_of, load
+from autoscaler.adapters.store.bodies import KINDS, MISSED, READING, TIER_CHANGED, TOLD, dump, kind_of, load
 from autoscaler.adapters.store.tables import changes, events, heartbeats, journal, observations, verdicts
 from autoscaler.core.change import OPEN, Change, JournalEntry, State
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Observation, TierChanged
-from autoscaler.ports import ChangeOpenError, Delivery, Event, Heartbeat
+from autoscaler.core.observations import Observation, TierChanged, Told
+from autoscaler.ports import ChangeOpenError, Delivery, Event, Heartbeat, Word
 
 _DUE_STATES = sorted({*OPEN, State.WATCHING})
 _VERDICTS = sa.select(verdicts.c.body, verdicts.c.first_at)
@@ -58,6 +58,20 @@ def tier_changes(connection: Connection, service_id: str) -> list[TierChanged]:
         .order_by(observations.c.number)
     )
     return [load(TierChanged, body) for body in connection.scalars(query)]
+
+
+def told_since(connection: Connection, number: int) -> tuple[list[Word], int]:
+    """What was told of any service after row `number`, and the newest row of all.
+
+    The primary key alone is asked: what is new lies at its end, whatever the number of services.
+    """
+    newest = connection.scalar(sa.select(sa.func.max(observations.c.number))) or 0
+    query = (
+        sa.select(observations.c.service_id, observations.c.body)
+        .where(observations.c.number > number, observations.c.number <= newest, observations.c.kind == TOLD)
+        .order_by(observations.c.number)
+    )
+    return [Word(service_id, load(Told, body)) for service_id, body in connection.execute(query)], newest
 
 
 def put_verdict(connection: Connection, verdict: Verdict) -> None:

@@ -17,7 +17,7 @@ from autoscaler.core.change import Change, JournalEntry, State
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import Observation, TierChanged
 from autoscaler.errors import StoreError
-from autoscaler.ports import Delivery, Event, Heartbeat, PassRecord
+from autoscaler.ports import Delivery, Event, Heartbeat, PassRecord, Word
 
 Result = TypeVar("Result")
 
@@ -83,6 +83,10 @@ class SqlStore:
     async def tier_changes(self, service_id: str) -> list[TierChanged]:
         """Oldest first."""
         return await self._read(lambda connection: statements.tier_changes(connection, service_id))
+
+    async def told(self, after: int) -> tuple[list[Word], int]:
+        """In the order in which it was told."""
+        return await self._read(lambda connection: statements.told_since(connection, after))
 
     async def save_change(
         self,
