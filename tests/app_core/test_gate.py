@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app_core import ScalingMiddleware
 from app_core.gate import Gate
-from tests.support.asgi import WINDOW, Call, Clock, Puppet, cgroup_v2, fetch, settle
+from tests.support.asgi import WINDOW, Call, Clock, Puppet, cgroup_v2, fetch, fresh_report, settle
 from tests.support.counted import count
 
 
@@ -30,7 +30,7 @@ def measured(puppet, clock, tmp_path, monkeypatch):
 
 
 async def concurrency(measured):
-    return json.loads((await fetch(measured, "/api/health/scaling")).body)["concurrency"]
+    return (await fresh_report(measured))["concurrency"]
 
 
 async def test_so_many_run_and_the_rest_wait_and_all_of_them_are_concurrency(measured, puppet):

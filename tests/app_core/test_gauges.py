@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import json
 import sys
 import threading
 
@@ -12,9 +11,7 @@ from app_core import Deduplicator, ScalingMiddleware
 from app_core.gauges import DEDUPLICATION
 from app_core.instruments import Instruments
 from app_core.ledger import Kind
-from tests.support.asgi import Clock, cgroup_v2, fetch, reply, settle
-
-HEALTH = "/api/health/scaling"
+from tests.support.asgi import Clock, cgroup_v2, fresh_report, reply, settle
 
 
 @pytest.fixture(autouse=True)
@@ -35,19 +32,15 @@ def gauges(measured):
     return measured.instruments.gauges
 
 
-async def told(measured):
-    return json.loads((await fetch(measured, HEALTH)).body)
-
-
 async def cache(measured, name):
-    return (await told(measured))["cache"]["caches"][name]
+    return (await fresh_report(measured))["cache"]["caches"][name]
 
 
 async def test_a_cache_is_told_by_its_hits_and_look_ups_and_in_the_sum(measured, gauges):
     gauges.cache("pages", lambda: (30, 10))
     gauges.cache("users", lambda: (5, 0))
     for _ in range(3):  # asking does not count anything again
-        told_now = (await told(measured))["cache"]
+        told_now = (await fresh_report(measured))["cache"]
     assert told_now["caches"]["pages"] == {"hits_total": 30, "lookups_total": 40, "entries": 0}
     assert (told_now["hits_total"], told_now["lookups_total"]) == (35, 45)
 
@@ -55,7 +48,7 @@ async def test_a_cache_is_told_by_its_hits_and_look_ups_and_in_the_sum(measured,
 async def test_totals_of_a_cache_that_is_cleared_do_not_fall(measured, gauges):
     reading = [8, 2]
     gauges.cache("pages", lambda: tuple(reading))
-    await told(measured)
+    await fresh_report(measured)
     reading[:] = 1, 2  # cleared, and used since
     assert (await cache(measured, "pages"))["lookups_total"] == 13
     reading[:] = 1, 1  # cleared again: as many hits as before, fewer misses
@@ -73,7 +66,7 @@ async def test_a_cache_that_cannot_be_read_keeps_its_totals(measured, gauges):
 
 
 async def test_a_deduplicator_is_found_by_itself(measured):
-    assert (await told(measured))["cache"]["caches"] == {}
+    assert (await fresh_report(measured))["cache"]["caches"] == {}
     dedup = Deduplicator(ttl=60, max_entries=10)
     go_on = asyncio.Event()
 
@@ -83,12 +76,12 @@ async def test_a_deduplicator_is_found_by_itself(measured):
 
     calls = [asyncio.ensure_future(dedup.run(("key",), compute)) for _ in range(4)]
     await settle()
-    stats = (await told(measured))["service_stats"]
+    stats = (await fresh_report(measured))["service_stats"]
     assert (stats["active_requests"], stats["in_progress"], stats["cached_results"]) == (4, 1, 0)
     go_on.set()
     await asyncio.gather(*calls)
     await dedup.run(("key",), compute)
-    report = await told(measured)
+    report = await fresh_report(measured)
     stats = report["service_stats"]
     assert (stats["active_requests"], stats["in_progress"], stats["cached_results"]) == (0, 0, 1)
     assert report["cache"]["caches"][DEDUPLICATION] == {"hits_total": 4, "lookups_total": 5, "entries": 1}
@@ -102,7 +95,7 @@ async def test_totals_do_not_fall_when_a_deduplicator_is_dropped_and_what_it_hel
         dedup = Deduplicator(ttl=60, max_entries=10)
         for _ in range(3):
             await dedup.run(("key",), compute)
-        await told(measured)
+        await fresh_report(measured)
         return dedup
 
     first, second = await use(), await use()
@@ -113,7 +106,7 @@ async def test_totals_do_not_fall_when_a_deduplicator_is_dropped_and_what_it_hel
     del second
     gc.collect()
     assert await cache(measured, DEDUPLICATION) == {"hits_total": 4, "lookups_total": 6, "entries": 0}
-    assert (await told(measured))["service_stats"]["cached_results"] == 0
+    assert (await fresh_report(measured))["service_stats"]["cached_results"] == 0
     third = await use()
     assert await cache(measured, DEDUPLICATION) == {"hits_total": 6, "lookups_total": 9, "entries": 1}
     del third
@@ -123,7 +116,7 @@ async def test_a_pool_that_fails_later_is_told_no_more_until_it_can_be_read_agai
     reading, seen = [], []
     gauges.pool("database", lambda: tuple(reading))
     for reading[:] in ((1, 3), (), (), (2, 3)):
-        seen.append((await told(measured))["pools"])
+        seen.append((await fresh_report(measured))["pools"])
     assert seen == [{"database": {"in_use": 1, "size": 3}}, {}, {}, {"database": {"in_use": 2, "size": 3}}]
     assert len(caplog.records) == 1  # and not at every reading
 
@@ -132,7 +125,7 @@ async def test_a_pool_that_fails_later_is_told_no_more_until_it_can_be_read_agai
 async def test_a_reading_that_no_pool_can_have_is_left_out(measured, gauges, caplog, reading):
     gauges.pool("database", lambda: reading)
     gauges.cache("pages", lambda: reading)
-    report = await told(measured)
+    report = await fresh_report(measured)
     assert (report["pools"], report["cache"]["caches"]) == ({}, {})
     assert "'database'" in caplog.text
     assert "'pages'" in caplog.text
@@ -159,7 +152,7 @@ async def test_ten_caches_and_the_deduplicators_are_all_told_by_name(measured, g
     for number in range(10):
         gauges.cache(f"number {number}", lambda: (1, 0))
     dedup = Deduplicator(ttl=60, max_entries=10)
-    caches = (await told(measured))["cache"]["caches"]
+    caches = (await fresh_report(measured))["cache"]["caches"]
     assert len(caches) == 11
     assert "other" not in caches
     del dedup
@@ -174,7 +167,7 @@ def test_a_signal_counts_what_happened(gauges, count):
 async def test_signals_beyond_the_eleventh_name_are_other(measured, gauges):
     for number in range(14):
         gauges.signal(f"number {number:02}", 2)
-    signals = (await told(measured))["signals"]
+    signals = (await fresh_report(measured))["signals"]
     assert signals == {**{f"number {number:02}": 2 for number in range(11)}, "other": 6}
 
 

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from app_core import ScalingMiddleware
-from tests.support.asgi import Clock, cgroup_v2, fetch, reply
+from tests.support.asgi import Clock, cgroup_v2, fetch, fresh_report, reply
 
 HEALTH = "/api/health/scaling"
 ROOT = Path(__file__).parents[2]
@@ -30,14 +30,8 @@ def measured(clock, tmp_path):
     return ScalingMiddleware(app, clock=clock, cgroup_root=cgroup_v2(tmp_path))
 
 
-async def told(measured, **request):
-    answer = await fetch(measured, HEALTH, **request)
-    assert answer.status == 200
-    return json.loads(answer.body)
-
-
 async def test_the_report_of_a_fresh_instance_keeps_the_contract(measured):
-    jsonschema.validate(await told(measured), CONTRACT)
+    jsonschema.validate(await fresh_report(measured), CONTRACT)
 
 
 async def test_the_report_of_a_busy_instance_keeps_the_contract(measured, clock):
@@ -47,7 +41,7 @@ async def test_the_report_of_a_busy_instance_keeps_the_contract(measured, clock)
     measured.instruments.gauges.pool("database", lambda: (1, 3))
     measured.instruments.gauges.business("monthly_revenue", lambda: 49.5)
     measured.instruments.gauges.signal("complaints")
-    report = await told(measured)
+    report = await fresh_report(measured)
     jsonschema.validate(report, CONTRACT)
     assert "reason" not in report["scaling"]
     assert report["counters"]["requests_total"] == 200
@@ -55,7 +49,7 @@ async def test_the_report_of_a_busy_instance_keeps_the_contract(measured, clock)
 
 
 async def test_a_mean_of_no_requests_is_null_and_not_zero(measured):
-    report = await told(measured)
+    report = await fresh_report(measured)
     assert report["current_metrics"]["avg_response_time"] is None
     assert report["windows"]["15m"]["p95"] is None
     assert report["scaling"]["metrics"]["error_rate_percent"] is None
@@ -63,7 +57,7 @@ async def test_a_mean_of_no_requests_is_null_and_not_zero(measured):
 
 async def test_the_timestamp_is_utc_and_of_this_moment(measured):
     before = datetime.now(UTC)
-    stamp = datetime.fromisoformat((await told(measured))["timestamp"])
+    stamp = datetime.fromisoformat((await fresh_report(measured))["timestamp"])
     assert before <= stamp <= datetime.now(UTC)
 
 
@@ -71,14 +65,14 @@ async def test_the_instance_is_named_as_render_names_it(clock, tmp_path, monkeyp
     monkeypatch.setenv("RENDER_INSTANCE_ID", "srv-abc-xyz12")
     monkeypatch.setenv("RENDER_SERVICE_ID", "srv-abc")
     monkeypatch.setenv("RENDER_GIT_COMMIT", "c0ffee")
-    instance = (await told(ScalingMiddleware(app, clock=clock, cgroup_root=cgroup_v2(tmp_path))))["instance"]
+    instance = (await fresh_report(ScalingMiddleware(app, clock=clock, cgroup_root=cgroup_v2(tmp_path))))["instance"]
     assert (instance["id"], instance["service"], instance["commit"]) == ("srv-abc-xyz12", "srv-abc", "c0ffee")
     assert instance["plan_guess"] == "starter"
 
 
 async def test_the_settings_in_force_are_told_by_the_names_of_their_variables(clock, tmp_path, monkeypatch):
     monkeypatch.setenv("MAX_CONCURRENT", "11")
-    report = await told(ScalingMiddleware(app, clock=clock, cgroup_root=cgroup_v2(tmp_path)))
+    report = await fresh_report(ScalingMiddleware(app, clock=clock, cgroup_root=cgroup_v2(tmp_path)))
     assert report["instance"]["settings"]["MAX_CONCURRENT"] == 11
     assert report["instance"]["settings"]["DB_POOL_SIZE"] == 3
     assert report["service_stats"]["memory_profile"]["max_concurrent"] == 11
@@ -131,7 +125,7 @@ async def test_the_token_may_come_from_the_environment(tmp_path, monkeypatch):
 async def test_a_pool_that_cannot_be_read_is_left_out_and_the_rest_is_told(measured, caplog, reading):
     measured.instruments.gauges.pool("broken", lambda: reading)
     measured.instruments.gauges.pool("database", lambda: (2, 3))
-    assert (await told(measured))["pools"] == {"database": {"in_use": 2, "size": 3}}
+    assert (await fresh_report(measured))["pools"] == {"database": {"in_use": 2, "size": 3}}
     assert "'broken'" in caplog.text
 
 
@@ -139,11 +133,11 @@ async def test_a_pool_that_cannot_be_read_is_left_out_and_the_rest_is_told(measu
 async def test_a_business_metric_that_is_no_number_is_left_out(measured, caplog, reading):
     measured.instruments.gauges.business("broken", lambda: reading)
     measured.instruments.gauges.business("daily_active_users", lambda: 120)
-    assert (await told(measured))["business"] == {"daily_active_users": 120}
+    assert (await fresh_report(measured))["business"] == {"daily_active_users": 120}
     assert "'broken'" in caplog.text
 
 
 async def test_signals_are_counted_since_the_start(measured):
     measured.instruments.gauges.signal("complaints", 2)
     measured.instruments.gauges.signal("complaints")
-    assert (await told(measured))["signals"] == {"complaints": 3}
+    assert (await fresh_report(measured))["signals"] == {"complaints": 3}

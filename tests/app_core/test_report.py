@@ -203,6 +203,16 @@ async def test_counters_are_of_this_moment_while_windows_are_of_the_last_second(
     running.finish(error=False)
 
 
+async def test_the_mean_beside_the_counters_is_over_a_minute(measured, clock):
+    count(measured.instruments.tracker, took=9)
+    clock.advance(30)
+    count(measured.instruments.tracker, took=1)
+    assert (await told(measured))["current_metrics"]["avg_response_time"] == 5
+    clock.advance(50)
+    report = await told(measured)
+    assert (report["current_metrics"]["avg_response_time"], report["windows"]["5m"]["mean"]) == (1, 5)
+
+
 @pytest.mark.parametrize(("blocked", "requests"), ((1.4, 0), (1.6, 1), (600, 1)))
 async def test_a_loop_that_was_blocked_makes_no_report_older_than_a_second_and_a_half(
     measured, clock, blocked, requests

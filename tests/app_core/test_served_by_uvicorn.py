@@ -10,26 +10,12 @@ from fastapi.responses import StreamingResponse
 
 from app_core import ScalingMiddleware, instrument
 from tests.support.asgi import cgroup_v2, reply
-from tests.support.served import served
+from tests.support.served import scaling, served, until
 
 
 @pytest.fixture
 def root(tmp_path):
     return cgroup_v2(tmp_path)
-
-
-def scaling(client):
-    return client.get("/api/health/scaling").json()
-
-
-def until(client, holds):
-    """Ask the endpoint, for ten seconds at most, until its report is as told; windows and peaks are of the last second."""
-    for _ in range(1000):
-        report = scaling(client)
-        if holds(report):
-            return report
-        threading.Event().wait(0.01)
-    pytest.fail(f"it never came to that; the last report says {report['concurrency']} and {report['counters']}")
 
 
 def test_two_lines_give_a_fastapi_app_its_numbers(root):

@@ -1,9 +1,12 @@
 """Drives an ASGI app by hand: a clock that stands still, an app that waits to be told, a client that records."""
 
 import asyncio
+import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from app_core import ScalingMiddleware
 from app_core.asgi import ASGIApp, Message, Receive, Scope, Send
 from app_core.ledger import WINDOWS
 
@@ -89,6 +92,13 @@ async def fetch(
     call = Call(app, http_scope(path, method, headers))
     await asyncio.wait_for(call.task, 10)
     return call
+
+
+async def fresh_report(measured: ScalingMiddleware) -> Any:
+    """What the endpoint tells, all of it of this moment: else a busy machine may tell what was a second ago."""
+    instruments = measured.instruments
+    instruments.look_around()
+    return json.loads((await fetch(measured, instruments.path)).body)
 
 
 def cgroup_v2(root: Path, *, memory_max: str = "536870912", cpu_max: str = "50000 100000", **files: str) -> Path:

@@ -1,10 +1,27 @@
 """A real uvicorn in a thread, on a free port of loopback."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import httpx
 import uvicorn
+
+
+def scaling(client: httpx.Client) -> Any:
+    """The report of an app that is served."""
+    return client.get("/api/health/scaling").json()
+
+
+def until(client: httpx.Client, holds: Callable[[Any], object]) -> Any:
+    """Ask for ten seconds at most until the report is as told: all but counters and concurrency are of the last second."""
+    for _ in range(1000):
+        report = scaling(client)
+        if holds(report):
+            return report
+        threading.Event().wait(0.01)
+    raise AssertionError(f"it never came to that; the last report says {report}")
 
 
 @contextmanager
