@@ -98,6 +98,6 @@ def _known(script: Script, rehearsal: Rehearsal, facts: Facts, now: int) -> Fact
         suspended=known.suspended,
         has_disk=known.disk,
         last_change_ended=ended,
-        changes_today=(*([start - 1] * known.changes_today), *facts.changes_today),
+        changes_today=(*([start] * known.changes_today), *facts.changes_today),
         spend=month,
     )

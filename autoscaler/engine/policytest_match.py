@@ -11,7 +11,7 @@ from autoscaler.policyfile.cases_times import Happens
 from autoscaler.policyfile.tree import Mark
 from autoscaler.report.cases import Clock, Difference, change_words, standing, verdict_words
 
-_MOST_DETAILS = 6
+_MOST_DETAILS = 4
 
 
 def differences(played: Played) -> tuple[Difference, ...]:
