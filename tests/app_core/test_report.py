@@ -203,6 +203,19 @@ async def test_counters_are_of_this_moment_while_windows_are_of_the_last_second(
     running.finish(error=False)
 
 
+async def test_an_instance_is_as_old_as_its_process_and_asks_for_more_once_it_is_old_enough(measured, clock):
+    report = await told(measured)
+    assert report["scaling"]["reason"] == "Insufficient data"  # however long the machine has been up
+    for _ in range(60):
+        clock.advance(15)
+        count(measured.instruments.tracker, took=9)
+    report = await told(measured)
+    assert (report["scaling"]["should_scale"], report["recommendations"]["suggested_action"]) == (True, "scale_up")
+    clock.advance(1000)
+    report = await told(measured)
+    assert (report["scaling"]["should_scale"], report["recommendations"]["suggested_action"]) == (False, "monitor")
+
+
 async def test_the_mean_beside_the_counters_is_over_a_minute(measured, clock):
     count(measured.instruments.tracker, took=9)
     clock.advance(30)
