@@ -41,7 +41,19 @@ def test_holisticos_has_every_trigger_and_every_alert_of_its_plan():
         "memory_usage < 200MB for 48h",
         "error_rate < 1% for 24h",
     ]
-    assert [alert.name for alert in plan.alerts] == ["error-spike", "growth", "profitable"]
+    assert [condition.text for condition in plan.emergency.conditions] == [
+        "concurrent_requests > 20 for 3m",
+        "memory_percent > 95% for 2m",
+        "oom_kills >= 2 within 10m",
+    ]
+    assert [(alert.name, alert.when.text) for alert in plan.alerts] == [
+        ("error-spike", "error_rate > 5% for 1h"),
+        ("growth", "daily_active_users >= 100"),
+        ("profitable", "monthly_revenue >= 50"),
+        ("costs-exceed-revenue", "monthly_revenue < 25"),
+        ("database-pool", "db_pool_usage > 90% for 10m"),
+        ("cache-misses", "cache_hit_ratio < 50% for 6h"),
+    ]
     assert plan.approval.scale_down == "required"
     assert (small.monthly, large.monthly) == (7, 25)
 
