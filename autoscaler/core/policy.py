@@ -266,6 +266,8 @@ class Policy(_Part):
     approval: Approval = Approval()
     verify: Verify = Verify()
     notify: Notify = Notify()
+    revenue_per_user: Dollars | None = None
+    """USD that a paying user brings a month: what `autoscaler cost` reckons break-even with."""
     evidence: Evidence = Evidence()
 
     @cached_property
