@@ -10,8 +10,8 @@ from autoscaler.core.conditions import Condition
 from autoscaler.core.evaluate import Role
 from autoscaler.core.guards import Verdict
 from autoscaler.core.metrics import Metric
-from autoscaler.core.policy import Policy
-from autoscaler.core.state import Key, State, down_key, up_key
+from autoscaler.core.policy import Policy, Tier
+from autoscaler.core.state import State, down_key, up_key
 
 BUCKETS = 480
 
@@ -59,15 +59,16 @@ class Curves:
         self.step = max(every, -(-(ended - begun) // BUCKETS), 1)
         self._begun = begun
         self._bounds: dict[str, list[Bound]] = {}
-        self._keys: dict[str, Key] = {}
-        for key, bound in _bounds(policy):
+        self._judged: dict[str, tuple[Condition, Tier | None]] = {}
+        """By which of its conditions a metric is shown: upwards, or else those of a tier's way down."""
+        for bound, tier in _bounds(policy):
             name = bound.condition.metric.name
             bounds = self._bounds.setdefault(name, [])
             if all(other.condition.text != bound.condition.text for other in bounds):
                 bounds.append(bound)
-            if name not in self._keys or (key.upward and not self._keys[name].upward):
-                self._keys[name] = key
-        self._values: dict[str, dict[int, tuple[float, float, float]]] = {name: {} for name in self._keys}
+            if name not in self._judged or (tier is None and self._judged[name][1] is not None):
+                self._judged[name] = (bound.condition, tier)
+        self._values: dict[str, dict[int, tuple[float, float, float]]] = {name: {} for name in self._judged}
         self._fillings: dict[tuple[str, Role], dict[int, float]] = {}
 
     def take(self, now: int, state: State, verdict: Verdict, *, seen: bool) -> None:
@@ -78,7 +79,8 @@ class Curves:
             filled[bucket] = max(filled.get(bucket, 0.0), progress.held)
         if not seen or state.is_masked(now):
             return
-        for name, key in self._keys.items():
+        for name, (condition, tier) in self._judged.items():
+            key = down_key(condition, state.policy, tier, state.patience) if tier else up_key(condition)
             value = state.standing(key, now).value
             if value is not None:
                 low, high, _ = self._values[name].get(bucket, (value, value, value))
@@ -106,14 +108,15 @@ class Curves:
         )
 
 
-def _bounds(policy: Policy) -> Iterator[tuple[Key, Bound]]:
+def _bounds(policy: Policy) -> Iterator[tuple[Bound, Tier | None]]:
+    """Every condition, those of a way down with their tier."""
     for tier in policy.tiers:
         up, down = policy.up_rules(tier), policy.down_rules(tier)
         for condition in up.conditions if up else ():
-            yield up_key(condition), Bound(condition, Role.UP)
+            yield Bound(condition, Role.UP), None
         for condition in down.conditions if down and policy.neighbour(tier.name, -1) else ():
-            yield down_key(condition, policy, tier), Bound(condition, Role.DOWN)
+            yield Bound(condition, Role.DOWN), tier
     for condition in policy.emergency.conditions if policy.emergency else ():
-        yield up_key(condition), Bound(condition, Role.EMERGENCY)
+        yield Bound(condition, Role.EMERGENCY), None
     for alert in policy.alerts:
-        yield up_key(alert.when), Bound(alert.when, Role.ALERT)
+        yield Bound(alert.when, Role.ALERT), None

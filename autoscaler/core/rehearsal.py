@@ -71,8 +71,8 @@ class Rehearsal:
         self.tenancy: list[TierChanged] = []
         """Which rung ran since when, the first from time 0."""
         self._changes: list[RehearsedChange] = []
-        self._awaited: tuple[TierChanged, int] | None = None
-        """The tier change of the change under way, and when it is live."""
+        self._awaited: TierChanged | None = None
+        """That of the change under way, dated when it will be live."""
         self._verdict: Verdict | None = None
         self._move(_tier_changed(tier, 0))
 
@@ -114,12 +114,12 @@ class Rehearsal:
 
     def _go_live(self, now: int) -> None:
         """The new plan runs, and its instance warms up as in life."""
-        if self._awaited is None or now < self._awaited[1]:
+        changed = self._awaited
+        if changed is None or now < changed.at:
             return
-        changed, live_at = self._awaited
         self._awaited = None
         self._move(changed)
-        self.state.fold(Masked(live_at, live_at + self.policy.evidence.warm_up, SWITCH))
+        self.state.fold(Masked(changed.at, changed.at + self.policy.evidence.warm_up, SWITCH))
 
     def _move(self, changed: TierChanged) -> None:
         self.tenancy.append(changed)
@@ -130,7 +130,7 @@ class Rehearsal:
         assert origin is not None  # noqa: S101 - a verdict that goes has both
         assert target is not None  # noqa: S101
         live_at = verdict.at + self.terms.deploy
-        self._awaited = (_tier_changed(target, live_at, verdict.spent), live_at)
+        self._awaited = replace(_tier_changed(target, live_at), spent=verdict.spent, by=self._id(len(self._changes)))
         self._changes.append(
             RehearsedChange(
                 at=verdict.at,
@@ -146,6 +146,11 @@ class Rehearsal:
                 monthly_after=target.monthly,
             )
         )
+
+    @staticmethod
+    def _id(number: int) -> str:
+        """How a change on paper is called."""
+        return f"rehearsed-{number + 1}"
 
     def _facts(self, decision: Decision) -> Facts:
         """As a pass gathers them from the store, but from the changes on paper."""
@@ -163,7 +168,7 @@ class Rehearsal:
         return replace(
             facts,
             spend=spend(self.policy, self.tenancy, now),
-            open_change=f"rehearsed-{len(self._changes)}" if last is not None and now < last.ended_at else None,
+            open_change=self._id(len(self._changes) - 1) if last is not None and now < last.ended_at else None,
             last_change_ended=max(ended, default=None),
             changes_today=tuple(
                 change.at for change in self._changes if not change.emergency and now - change.at < DAY
@@ -171,8 +176,8 @@ class Rehearsal:
         )
 
 
-def _tier_changed(tier: Tier, at: int, spent: tuple[str, ...] = ()) -> TierChanged:
-    return TierChanged(at, tier.name, tier.plan, tier.instances, spent)
+def _tier_changed(tier: Tier, at: int) -> TierChanged:
+    return TierChanged(at, tier.name, tier.plan, tier.instances)
 
 
 def _consented(verdict: Verdict) -> tuple[Verdict, tuple[Why, ...]]:

@@ -12,7 +12,7 @@ from autoscaler.core.backtest import Backtest
 from autoscaler.core.curves import Bound, Curve, Filling, Point
 from autoscaler.core.durations import DAY, HOUR, MINUTE
 from autoscaler.core.evaluate import Ask, Role
-from autoscaler.core.metrics import UNITS, Dimension, Metric
+from autoscaler.core.metrics import UNITS, Dimension, Kind, Metric
 from autoscaler.core.values import format_value
 from autoscaler.report.backtests import OFF, reason, stamp
 from autoscaler.report.text import cut, one_line
@@ -59,11 +59,9 @@ class _Chart:
         """All panels, and behind them the tiers' tints and the grid of time."""
         self._tiers()
         for curve in self._done.curves:
-            self._metric(curve)
-        if self._done.fillings:
-            self._heading("Windows: how full each is; dark where the condition holds")
-        for filling in self._done.fillings:
-            self._filling(filling)
+            if curve.metric.kind is not Kind.COUNTED or any(point.high for point in curve.points):
+                self._metric(curve)
+        self._windows()
         foot = self._time_labels(self._y)
         height = self._y + 30
         label = f"Backtest of {one_line(self._done.name)} over {one_line(self._done.recording.where)}"
@@ -118,7 +116,8 @@ class _Chart:
     def _metric(self, curve: Curve) -> None:
         """The line, the range within each bucket, and the bounds."""
         metric = curve.metric
-        self._heading(f"{metric.name}: {metric.meaning}")
+        self._heading(metric.name)
+        self._parts.append(_legend(WIDTH - RIGHT, self._y - 7, curve.bounds))
         top, bottom = self._panel(_METRIC)
         highest = max((point.high for point in curve.points), default=0.0)
         bounds = [bound for bound in curve.bounds if bound.condition.bound <= 4 * highest]
@@ -138,19 +137,24 @@ class _Chart:
             self._parts.append(f'<polyline points="{line}" fill="none" stroke="{_LINE}" stroke-width="1.2"/>')
         for bound in bounds:
             self._bound(bound, y(bound.condition.bound))
-        beyond = [bound.condition.text for bound in curve.bounds if bound not in bounds]
-        if beyond:
-            self._parts.append(
-                _text(WIDTH - RIGHT, top - 6, f"far above: {', '.join(beyond)}", anchor="end", colour=_FAINT)
-            )
 
     def _bound(self, bound: Bound, y: float) -> None:
-        colour = _COLOURS[bound.role]
         self._parts.append(
-            f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="{colour}" stroke-width="1" stroke-dasharray="5 3"/>'
+            f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="{_COLOURS[bound.role]}" stroke-dasharray="5 3"/>'
         )
-        rule = bound.condition.text.removeprefix(bound.condition.metric.name).strip()
-        self._parts.append(_text(LEFT + 4, y - 3, f"{bound.role}: {cut(one_line(rule), 70)}", colour=colour, halo=True))
+
+    def _windows(self) -> None:
+        """Those that filled at any time; the others only by name."""
+        filled = [one for one in self._done.fillings if any(held for _, held in one.points)]
+        if filled:
+            self._heading("Windows: how full each is; dark where its condition holds")
+        for filling in filled:
+            self._filling(filling)
+        for filling in self._done.fillings:
+            if filling not in filled:
+                words = f"never began to fill: {cut(one_line(filling.condition), 110)}"
+                self._parts.append(_text(LEFT, self._y + 10, words, colour=_FAINT))
+                self._y += 15
 
     def _filling(self, filling: Filling) -> None:
         colour = _COLOURS[filling.role]
@@ -194,6 +198,8 @@ class _Chart:
         for at in ticks:
             moment = datetime.fromtimestamp(at / 1000, UTC)
             words = f"{moment.day} {moment:%b}" if ticks.step >= DAY else f"{moment:%a %H:%M}"
+            if at == ticks[0]:
+                words += f" {moment.year}"
             yield _text(self._x(at), y + 12, words, anchor="middle", colour=_FAINT)
 
 
@@ -233,11 +239,18 @@ def _ceiling(metric: Metric, value: float) -> float:
     return unit * next(size * step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if size * step >= least)
 
 
-def _text(
-    x: float, y: float, words: str, *, anchor: str = "start", colour: str = _INK, weight: int = 400, halo: bool = False
-) -> str:
-    around = ' stroke="#ffffff" stroke-width="3" paint-order="stroke" stroke-linejoin="round"' if halo else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-weight="{weight}"{around}>'
-        f"{escape(words)}</text>"
-    )
+def _legend(x: float, y: float, bounds: Sequence[Bound]) -> str:
+    """What the dashed lines are, beside the heading."""
+    room, spans = 120, []
+    for bound in bounds:
+        rule = one_line(bound.condition.text.removeprefix(bound.condition.metric.name).strip())
+        words = cut(f"{bound.role} {rule}", room)
+        spans.append(f'<tspan fill="{_COLOURS[bound.role]}">{escape(words)}</tspan>')
+        room -= len(words) + 3
+        if room < 12:
+            break
+    return f'<text x="{x}" y="{y:.1f}" text-anchor="end">{" · ".join(spans)}</text>'
+
+
+def _text(x: float, y: float, words: str, *, anchor: str = "start", colour: str = _INK, weight: int = 400) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-weight="{weight}">{escape(words)}</text>'

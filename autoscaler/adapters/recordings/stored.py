@@ -33,11 +33,15 @@ async def read_store(store: Store, where: str, policy: Policy, span: Span) -> Re
 
 def _others(seen: Sequence[Observation], own: Sequence[Change]) -> Iterator[Observation]:
     """A rehearsal makes its own changes: those that the bot made then would come on top."""
-    times = [(change.created_at, change.ended_at) for change in own]
+    times = [
+        (change.created_at, change.ended_at) for change in own
+    ]  # rows of earlier releases do not say whose they are
     for one in seen:
-        if isinstance(one, TierChanged) and any(a <= one.at and (b is None or one.at <= b) for a, b in times):
-            continue
-        yield one
+        ours = isinstance(one, TierChanged) and (
+            one.by is not None or any(begun <= one.at and (end is None or one.at <= end) for begun, end in times)
+        )
+        if not ours:
+            yield one
 
 
 def _tier_at(tiers: Sequence[TierChanged], begun: int) -> str | None:
