@@ -7,7 +7,7 @@ import typer
 
 from autoscaler.cli.options import POLICIES, SUFFIXES
 from autoscaler.cli.output import out, print_json
-from autoscaler.core.lint import Severity
+from autoscaler.core.findings import Severity
 from autoscaler.errors import ExitCode
 from autoscaler.policyfile import LocatedProblem, PolicyError, PolicyFile, load_file, load_folder
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from autoscaler.core.durations import SECOND
-from autoscaler.core.lint import Path
+from autoscaler.core.findings import Path
 from autoscaler.core.metrics import Dimension, Kind
 from autoscaler.core.policy import Policy
 from autoscaler.policyfile.cases import LONGEST, Case, Expectation, Suite, Wanted, parse_wanted

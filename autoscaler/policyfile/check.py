@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from autoscaler.core.conditions import UnsoundMetricError
-from autoscaler.core.lint import Path, Problem, Severity, problems
+from autoscaler.core.findings import Path, Problem, Severity
+from autoscaler.core.lint import problems
 from autoscaler.core.policy import Policy, read_policy
 from autoscaler.policyfile.tree import Flaw, Node
 from autoscaler.policyfile.wording import explain

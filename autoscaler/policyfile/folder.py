@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from autoscaler.core.lint import Path as Place
+from autoscaler.core.findings import Path as Place
 from autoscaler.policyfile.load import Loaded, Read, at_start, read_file
 from autoscaler.policyfile.problems import LocatedProblem, PolicyError
 

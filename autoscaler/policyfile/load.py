@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoscaler.core.lint import Path as Place
-from autoscaler.core.lint import Severity
+from autoscaler.core.findings import Path as Place
+from autoscaler.core.findings import Severity
 from autoscaler.core.policy import Policy
 from autoscaler.policyfile.check import check, doubts
 from autoscaler.policyfile.problems import LocatedProblem, PolicyError

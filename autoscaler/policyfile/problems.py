@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autoscaler.core.lint import Severity
+from autoscaler.core.findings import Severity
 from autoscaler.errors import UsageError
 
 

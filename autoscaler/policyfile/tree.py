@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from autoscaler.core.lint import Path
+from autoscaler.core.findings import Path
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from autoscaler.core.lint import Path
+from autoscaler.core.findings import Path
 from autoscaler.core.policy import Policy
 
 _EXAMPLES = {

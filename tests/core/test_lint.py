@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from autoscaler.core.lint import Path, Problem, Severity, problems
+from autoscaler.core.findings import Path, Problem, Severity
+from autoscaler.core.lint import problems
 from autoscaler.core.policy import Policy
 
 
@@ -14,6 +15,7 @@ def tier(name: str, plan: str, up: str | None = None, down: str | None = None, *
 
 
 UP, DOWN = "memory_usage > 400MB for 30m", "memory_usage < 200MB for 48h"
+BUSY = {"scale_up": {"any": ["error_rate > 5% for 1h"]}}
 SMALL, LARGE = tier("small", "starter", up=UP), tier("large", "standard", down=DOWN)
 
 
@@ -45,7 +47,7 @@ def test_a_sound_ladder_has_no_problems():
 def test_a_tier_that_is_not_larger_than_the_one_below_is_an_error_with_both_places(
     lower: dict[str, Any], upper: dict[str, Any]
 ):
-    (problem,) = found(lower, upper)
+    (problem,) = found(lower | BUSY, upper)
     assert brief(problem) == ("ladder", ("tiers", 1, "plan"), ("tiers", 0, "plan"))
     assert problem.severity is Severity.ERROR
     assert "is not larger than 'small'" in problem.message
@@ -64,7 +66,7 @@ def test_a_tier_that_is_not_larger_than_the_one_below_is_an_error_with_both_plac
 def test_more_of_one_and_not_less_of_the_other_or_more_instances_is_larger(
     lower: dict[str, Any], upper: dict[str, Any]
 ):
-    assert found(lower, upper) == []
+    assert found(lower | BUSY, upper) == []
 
 
 def test_two_tiers_of_one_name_are_an_error_at_the_second():
