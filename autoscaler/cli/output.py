@@ -3,7 +3,7 @@
 import json
 import sys
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -22,20 +22,24 @@ _COLOURS = {
 }
 
 
-def print_table(table: Table, *, empty: str) -> None:
-    """Draw it as wide as the terminal is; `empty` says what to do when there is nothing to show."""
+def drawn(table: Table, *, empty: str) -> RenderableType:
+    """As wide as the terminal is; `empty` says what to do when there is nothing to show."""
     if not table.rows:
-        out.print(empty, markup=False)
-        return
-    drawn = RichTable(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
+        return Text(empty)
+    picture = RichTable(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
     for header in table.headers:
-        drawn.add_column(header, overflow="fold")
+        picture.add_column(header, overflow="fold")
     for row in table.rows:
-        drawn.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
-    out.print(drawn)
+        picture.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
+    return picture
+
+
+def print_table(table: Table, *, empty: str) -> None:
+    """Draw it on standard output."""
+    out.print(drawn(table, empty=empty))
 
 
 def print_json(value: object) -> None:
     """One JSON document on standard output, never wrapped or coloured."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
     sys.stdout.write("\n")

@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autoscaler.core.change import Change, Direction, Rung
-from autoscaler.core.durations import format_duration
-from autoscaler.core.evaluate import Ask
+from autoscaler.core.durations import MINUTE, format_duration
+from autoscaler.core.evaluate import Ask, Role
 from autoscaler.core.guards import Verdict, Why
-from autoscaler.report.sentences import WORDS, closest, condition_phrase, held_phrase, reason_sentence, seen_phrase
+from autoscaler.report.sentences import WORDS, closest, reason_sentence, seen_phrase
 from autoscaler.report.text import one_line
 from autoscaler.report.units import bar, format_plan, format_relative, format_time, monthly, monthly_step
 
+OUTDATED = 15 * MINUTE
+"""A verdict older than that says nothing about now: whoever made it has stopped, also where a cron job makes them."""
 NOTHING = "-"
 """What stands where there is nothing to say: an empty cell looks like a mistake."""
 
@@ -31,7 +33,7 @@ def fleet(verdicts: Sequence[Verdict], plans: Mapping[str, str], now: int) -> Ta
             one_line(verdict.tier or NOTHING),
             one_line(plans.get(verdict.service_id, NOTHING)),
             NOTHING if verdict.monthly_now is None else monthly(verdict.monthly_now),
-            _now(verdict),
+            _now(verdict, now),
             _verdict(verdict),
             format_relative(verdict.since, now),
             _next(verdict, now),
@@ -41,10 +43,21 @@ def fleet(verdicts: Sequence[Verdict], plans: Mapping[str, str], now: int) -> Ta
     return Table(("Service", "Tier", "Plan", "Cost", "Now", "Verdict", "Since", "Next"), rows)
 
 
-def _now(verdict: Verdict) -> str:
+def stacked(table: Table) -> Table:
+    """The fleet for a narrow terminal: three columns, each with what belongs together below one another."""
+    rows = tuple(
+        (f"{service}\n{tier} ({plan})\n{cost}", f"{verdict}\n{now}\nbegan {since}", following)
+        for service, tier, plan, cost, now, verdict, since, following in table.rows
+    )
+    return Table(("Service", "Verdict", "Next"), rows)
+
+
+def _now(verdict: Verdict, now: int) -> str:
+    if now - verdict.at > OUTDATED:
+        return f"not looked at for {format_duration(now - verdict.at)}"
     if verdict.blind:
         return f"no reading: {one_line(verdict.blind)}"
-    nearest = closest(verdict)
+    nearest = verdict.reasons[0] if verdict.reasons else closest(verdict)
     return seen_phrase(nearest) if nearest else NOTHING
 
 
@@ -56,29 +69,94 @@ def _verdict(verdict: Verdict) -> str:
 
 
 def _next(verdict: Verdict, now: int) -> str:
+    """When something can happen at the earliest; for what nobody asks for yet, when its rules could."""
     if verdict.goes:
         return "now"
-    if verdict.ask is not Ask.HOLD:
-        if verdict.not_before is None:
-            if Why.MODE_OBSERVE in {one.why for one in verdict.blockers}:
-                return "only observing"
-            return "needs a person" if any(one.why.needs_a_person for one in verdict.blockers) else "when that ends"
+    if verdict.ask is Ask.HOLD:
+        return _building(verdict, now)
+    if verdict.not_before is not None:
         return format_relative(max(verdict.not_before, now), now)
+    reasons = {blocker.why for blocker in verdict.blockers}
+    if Why.MODE_OBSERVE in reasons:
+        return "only observing"
+    return "needs a person" if any(why.needs_a_person for why in reasons) else "when that ends"
+
+
+def _building(verdict: Verdict, now: int) -> str:
     nearest = closest(verdict)
-    return bar(nearest.held) if nearest and nearest.held > 0 else NOTHING
+    if nearest is None or nearest.held <= 0:
+        return NOTHING
+    if nearest.not_before is None:
+        return bar(nearest.held)
+    way = "down" if nearest.role is Role.DOWN else "up"
+    return f"{way} {format_relative(max(nearest.not_before, now), now)}"
+
+
+_NO_HOLD = frozenset({Why.GO, Why.CHANGE_OPEN})
+"""While a change is under way its own rules still ask for it: that is the change itself, and no hold."""
+
+
+def is_held(verdict: Verdict) -> bool:
+    """Whether something was asked for, and a guard stood in its way."""
+    return verdict.ask is not Ask.HOLD and verdict.why not in _NO_HOLD
 
 
 def history(changes: Sequence[Change], holds: Sequence[Verdict], now: int) -> Table:
     """`history`: changes, and verdicts that asked for one and were held, the newest first."""
     rows = [(change.created_at, _change_row(change, now)) for change in changes]
-    rows += [
-        (verdict.since, _hold_row(verdict, now))
-        for verdict in holds
-        if verdict.ask is not Ask.HOLD and verdict.why is not Why.GO
-    ]
+    rows += [(verdict.since, _hold_row(verdict, now)) for verdict in holds if is_held(verdict)]
     rows.sort(key=lambda row: row[0], reverse=True)
-    headers = ("Started", "Service", "From → to", "State", "Cost", "Took", "Who", "Reason")
+    headers = ("Started", "Service", "From → to", "State", "Cost", "Took", "Who", "Reason", "Outcome")
     return Table(headers, tuple(row for _, row in rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """All holds of one service for one deciding reason. Times in ms UTC."""
+
+    service: str
+    why: Why
+    times: int
+    total: int
+    """How long they lasted together, ms."""
+    longest: int
+    last: int
+    """When the latest of them was last seen."""
+
+
+def held(holds: Sequence[Verdict]) -> tuple[Held, ...]:
+    """What held changes back, by its deciding reason; what took longest first."""
+    groups: dict[tuple[str, Why], list[Verdict]] = {}
+    for verdict in holds:
+        groups.setdefault((verdict.service, verdict.why), []).append(verdict)
+    found = [
+        Held(
+            service=service,
+            why=why,
+            times=len(group),
+            total=sum(one.at - one.since for one in group),
+            longest=max(one.at - one.since for one in group),
+            last=max(one.at for one in group),
+        )
+        for (service, why), group in groups.items()
+    ]
+    return tuple(sorted(found, key=lambda one: one.total, reverse=True))
+
+
+def holds_by_reason(groups: Sequence[Held], now: int) -> Table:
+    """`history`: how often and how long each reason held something back."""
+    rows = tuple(
+        (
+            one_line(group.service),
+            WORDS[group.why].short,
+            str(group.times),
+            format_duration(group.total),
+            format_duration(group.longest),
+            format_time(group.last, now),
+        )
+        for group in groups
+    )
+    return Table(("Service", "Held by", "Times", "In all", "Longest", "Last"), rows)
 
 
 def _change_row(change: Change, now: int) -> tuple[str, ...]:
@@ -90,9 +168,17 @@ def _change_row(change: Change, now: int) -> tuple[str, ...]:
         "walking back" if change.walking_back and change.state.is_open else str(change.state),
         monthly_step(change.origin.monthly, change.target.monthly),
         _took(change, now),
-        one_line(change.requested_by) + (" (emergency)" if change.emergency else ""),
+        _consent(change),
         one_line(change.reason),
+        one_line(change.outcome) or NOTHING,
     )
+
+
+def _consent(change: Change) -> str:
+    """Who wanted it: the policy by itself, or a person."""
+    if change.requested_by != "policy":
+        return one_line(change.requested_by) + (" (emergency)" if change.emergency else "")
+    return "automatic, an emergency" if change.emergency else "automatic"
 
 
 def _rung(rung: Rung) -> str:
@@ -117,23 +203,7 @@ def _hold_row(verdict: Verdict, now: int) -> tuple[str, ...]:
         f"held: {WORDS[verdict.why].short}",
         NOTHING if costs[0] is None or costs[1] is None else monthly_step(costs[0], costs[1]),
         format_duration(verdict.at - verdict.since),
-        "policy",
+        NOTHING,
         reason_sentence(verdict) or NOTHING,
+        NOTHING,
     )
-
-
-def rules(verdict: Verdict) -> Table:
-    """How far each condition is, in the order of the file."""
-    rows = tuple(
-        (
-            str(progress.role),
-            condition_phrase(progress),
-            "yes" if progress.holds else "no",
-            bar(progress.held),
-            held_phrase(progress),
-            f"{int(progress.covered * 100)}%",
-            one_line(progress.lacking or NOTHING),
-        )
-        for progress in verdict.progress
-    )
-    return Table(("Asks for", "Rule", "Holds", "Held", "", "Seen", "Lacking"), rows)
