@@ -84,7 +84,8 @@ def _suite(root: Node) -> tuple[Suite | None, list[Flaw]]:
         flaws = []
         for details in error.errors(include_url=False)[:MOST_ERRORS]:
             path = tuple(details["loc"])
-            if path not in nothing:
+            of_its_items = details["type"] == "too_short" and bool(details["input"])  # each has been told
+            if path not in nothing and not of_its_items:
                 wording = explain(details, path, Suite)
                 place = root.locate(path, at_key=wording.at_key)
                 flaws.append(Flaw(place, wording.message, wording.code, wording.hint))

@@ -96,7 +96,7 @@ class Series:
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<open>\() | (?P<close>\))
-      | x\s*(?P<count>(?:\d+(?:\.\d+)?[smhdw])+|\d+)(?![\w.%])
+      | x\s*(?P<count>(?:\d+(?:\.\d+)?[smhdw])+|\d+) (?=$|[\s()]|x\s*\d)
       | (?P<value>(?P<number>\d+(?:\.\d+)?)(?P<unit>[A-Za-z%/]*?)
          (?:(?P<sign>[+-])(?P<step>\d+(?:\.\d+)?)(?P<step_unit>[A-Za-z%/]*?))?) (?=$|[\s()]|x\s*\d)
       | (?P<word>[a-z_]+?) (?=$|[\s()]|x\s*\d)
