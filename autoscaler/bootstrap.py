@@ -16,7 +16,7 @@ from autoscaler.engine.reload import PolicyWatch
 from autoscaler.engine.tick import Pass, Ticker
 from autoscaler.engine.unrecorded import Unrecorded
 from autoscaler.engine.worker import Parts, Worker
-from autoscaler.errors import UsageError
+from autoscaler.errors import OutsideError, UsageError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import History, Notifier
 from autoscaler.settings import Settings, sqlite_file
@@ -74,6 +74,7 @@ async def wired(
             reconciler=Reconciler(store, render, clock, managed),
             dry_run=dry_run,
             on_pass=on_pass,
+            runs_on=await _own_plan(settings, render),
         )
         yield Wired(parts, render, health, managed, store.address.where)
 
@@ -143,6 +144,17 @@ async def asking(settings: Settings) -> AsyncIterator[Asking]:
         health = HttpHealth(clock)
         stack.push_async_callback(health.close)
         yield Asking(render, health, clock)
+
+
+async def _own_plan(settings: Settings, render: RenderAdapter) -> dict[str, str]:
+    """What the bot itself runs on, when that is Render and the key sees it: `autoscaler cost` tells it."""
+    if not settings.on_render or settings.own_service is None:
+        return {}
+    try:
+        seen = await render.find_service(id=settings.own_service, name=None)
+    except OutsideError:
+        return {}
+    return {"plan": seen.plan, "instances": str(seen.instances)}
 
 
 def _client(settings: Settings) -> RenderClient:

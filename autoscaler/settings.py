@@ -33,6 +33,8 @@ class Settings:
     """SLACK_API_URL: a fake Slack's address; Slack's own by default."""
     on_render: bool
     """RENDER=true, which Render sets in all that it runs."""
+    own_service: str | None = None
+    """RENDER_SERVICE_ID, which Render sets too: the bot itself, whose plan costs something as well."""
 
     def need_render_key(self) -> SecretStr:
         """The key, or a UsageError that says where to get one."""
@@ -63,6 +65,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         slack_channel=text("SLACK_CHANNEL"),
         slack_url=text("SLACK_API_URL") or "https://slack.com/api/",
         on_render=text("RENDER") == "true",
+        own_service=text("RENDER_SERVICE_ID"),
     )
 
 

@@ -128,7 +128,7 @@ async def _once(wiring: Wired, files: Sequence[PolicyFile]) -> None:
         for change in await parts.store.due_changes(now):
             await parts.reconciler.advance(change)
     await deliver(parts.store, parts.notifier, parts.clock)
-    await parts.store.beat(Heartbeat("run --once", now, now, len(wiring.managed), parts.dry_run))
+    await parts.store.beat(Heartbeat("run --once", now, now, len(wiring.managed), parts.dry_run, parts.runs_on))
     await parts.store.prune(now - KEEP_READINGS)
     if failure is not None:
         raise failure

@@ -8,8 +8,8 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC
 from functools import partial
 
@@ -57,6 +57,8 @@ class Parts:
     on_pass: Callable[[Pass, float], None]
     """Told of every pass with the seconds that it took: the log line."""
     drain: float = DRAIN
+    runs_on: Mapping[str, str] = field(default_factory=dict)
+    """The bot's own plan, where it runs on Render: told with every sign of life."""
 
 
 class Worker:
@@ -208,7 +210,7 @@ class Worker:
     async def _beat(self) -> None:
         now = self._parts.clock.now()
         await self._parts.store.beat(
-            Heartbeat(self._name, self._started_at, now, len(self._managed), self._parts.dry_run)
+            Heartbeat(self._name, self._started_at, now, len(self._managed), self._parts.dry_run, self._parts.runs_on)
         )
 
     async def _prune(self) -> None:
