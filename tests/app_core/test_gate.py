@@ -122,6 +122,17 @@ async def test_who_gives_up_in_the_queue_leaves_no_trace(measured, puppet):
     assert (measured.instruments.gate.running, measured.instruments.tracker.concurrent) == (0, 0)
 
 
+async def test_places_are_given_in_order_of_arrival():
+    gate = Gate(1, 5)
+    await gate.enter()
+    waiting = [asyncio.ensure_future(gate.enter()) for _ in range(3)]
+    for served in range(1, 4):
+        await settle()
+        gate.leave()
+        await settle()
+        assert [each.done() for each in waiting] == [number < served for number in range(3)]
+
+
 async def test_who_gives_up_in_the_moment_of_admission_passes_the_place_on():
     gate = Gate(1, 5)
     await gate.enter()
