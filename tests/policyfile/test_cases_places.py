@@ -65,8 +65,8 @@ def test_a_sound_file_is_read_with_its_policy(folder):
             "p.test.yaml:4:14: error: oom_kills is counted: write its times under 'signals:', such as 'oom_kills: [10m, 2h]'",
         ]),
         ("{memory_usage: 150MB x1h 450MB}", "{unreachable: 1}", [
-            "p.test.yaml:4:14: error: unreachable is seen by the polls themselves: "
-            "write how the polls go, such as 'polls: refused x10'",
+            ("p.test.yaml:4:14: error: unreachable is seen by the polls themselves: "
+             "write how the polls go, such as 'polls: refused x10'"),
         ]),
         ("{memory_usage: 150MB x1h 450MB}", "{memory_usage: 1MB, memory_usage_mb: 1MB}", [
             "p.test.yaml:4:33: error: 'memory_usage' stands here twice, by two names",
@@ -84,12 +84,12 @@ def test_a_sound_file_is_read_with_its_policy(folder):
             "p.test.yaml:6:26: error: 'why' can't be 'cooldwn': did you mean 'cooldown'?",
         ]),
         ("memory_usage > 400MB for 30m", "memory_usage > 40MB for 30m", [
-            "p.test.yaml:6:52: error: the policy has no condition 'memory_usage > 40MB for 30m': "
-            "did you mean 'memory_usage > 400MB for 30m'?",
+            ("p.test.yaml:6:52: error: the policy has no condition 'memory_usage > 40MB for 30m': "
+             "did you mean 'memory_usage > 400MB for 30m'?"),
         ]),
         ("at: 1h30m,", "at: 1h30m, by: 2h,", [
-            "p.test.yaml:6:9: error: say once when: 'at: 1h', 'by: 2h', 'between: 1h and 2h' or "
-            "'during: mon-fri 09:00-17:00 UTC'",
+            ("p.test.yaml:6:9: error: say once when: 'at: 1h', 'by: 2h', 'between: 1h and 2h' or "
+             "'during: mon-fri 09:00-17:00 UTC'"),
         ]),
         ("[up to large at 1h30m]", "[up to large at 1h30]", [
             "p.test.yaml:7:15: error: '1h30' is no duration: write a number and s, m, h, d or w, such as 30s, 15m or 1h30m",
