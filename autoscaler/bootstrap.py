@@ -11,6 +11,7 @@ from autoscaler.adapters.render import RenderAdapter
 from autoscaler.adapters.store import SqlStore, open_store
 from autoscaler.adapters.terminal import TerminalNotifier
 from autoscaler.engine.managed import Managed
+from autoscaler.engine.meter import Meter
 from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.reload import PolicyWatch
 from autoscaler.engine.tick import Pass, Ticker
@@ -19,7 +20,7 @@ from autoscaler.engine.worker import Parts, Worker
 from autoscaler.errors import OutsideError, UsageError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import History, Notifier
-from autoscaler.settings import Settings, sqlite_file
+from autoscaler.settings import Settings, is_there
 from render_client import BadKeyError, RenderClient
 
 
@@ -70,7 +71,7 @@ async def wired(
             render=render,
             notifier=notifier,
             clock=clock,
-            ticker=Ticker(store, health, clock, dry_run=dry_run),
+            ticker=Ticker(store, health, clock, dry_run=dry_run, meter=Meter(render, managed, clock)),
             reconciler=Reconciler(store, render, clock, managed),
             dry_run=dry_run,
             on_pass=on_pass,
@@ -96,13 +97,13 @@ async def checking(settings: Settings) -> AsyncIterator[Checking]:
     async with AsyncExitStack() as stack:
         render = RenderAdapter(_client(settings))
         stack.push_async_callback(render.close)
-        recorded = not settings.database_url.startswith("sqlite") or sqlite_file(settings.database_url).exists()
         history = Unrecorded(
-            await stack.enter_async_context(opened_store(settings, read_only=True)) if recorded else None
+            await stack.enter_async_context(opened_store(settings, read_only=True)) if is_there(settings) else None
         )
         health = HttpHealth(clock)
         stack.push_async_callback(health.close)
-        yield Checking(render, history, Ticker(history, health, clock, dry_run=True), clock)
+        ticker = Ticker(history, health, clock, dry_run=True, meter=Meter(render, {}, clock))
+        yield Checking(render, history, ticker, clock)
 
 
 @dataclass(frozen=True, slots=True)

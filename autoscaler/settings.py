@@ -85,6 +85,11 @@ def must_stay_dry(settings: Settings) -> str | None:
     )
 
 
+def is_there(settings: Settings) -> bool:
+    """Whether there may be a database to read: a Postgres is taken to be there, a SQLite file is looked for."""
+    return not settings.database_url.startswith("sqlite") or sqlite_file(settings.database_url).exists()
+
+
 def sqlite_file(url: str) -> Path:
     """The file behind a `sqlite:///path` address."""
     return Path(url.removeprefix("sqlite:///"))

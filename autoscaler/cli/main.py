@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from autoscaler.cli import backtest, check, demo, explain, history, init, metric, run, signal, status, test, validate
+from autoscaler.cli import (
+    backtest,
+    check,
+    cost,
+    demo,
+    explain,
+    history,
+    init,
+    metric,
+    run,
+    signal,
+    status,
+    test,
+    validate,
+)
 from autoscaler.cli.output import err, out
 from autoscaler.errors import AutoscalerError, ExitCode
 from autoscaler.policyfile import PolicyError
@@ -56,6 +70,7 @@ app.command("validate")(validate.validate)
 app.command("test", help=test.FORMAT)(test.run_tests)
 app.command("status")(status.status)
 app.command("explain")(explain.explain)
+app.command("cost")(cost.cost)
 app.command("history")(history.history)
 app.add_typer(metric.app, name="metric")
 app.command("signal")(signal.signal)

@@ -21,6 +21,7 @@ from autoscaler.engine.worker import KEEP_READINGS
 from autoscaler.errors import OutsideError, UnavailableError, UsageError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Heartbeat
+from autoscaler.report.cost import CRON_WORKER
 from autoscaler.report.explain import document, explain, in_short
 from autoscaler.report.sentences import log_fields, log_line
 from autoscaler.settings import Settings, load_settings, must_stay_dry
@@ -128,7 +129,7 @@ async def _once(wiring: Wired, files: Sequence[PolicyFile]) -> None:
         for change in await parts.store.due_changes(now):
             await parts.reconciler.advance(change)
     await deliver(parts.store, parts.notifier, parts.clock)
-    await parts.store.beat(Heartbeat("run --once", now, now, len(wiring.managed), parts.dry_run, parts.runs_on))
+    await parts.store.beat(Heartbeat(CRON_WORKER, now, now, len(wiring.managed), parts.dry_run, parts.runs_on))
     await parts.store.prune(now - KEEP_READINGS)
     if failure is not None:
         raise failure
