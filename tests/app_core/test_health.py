@@ -7,7 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from app_core import ScalingMiddleware
+from app_core import ScalingMiddleware, SettingError
 from tests.support.asgi import Clock, cgroup_v2, fetch, fresh_report, reply
 
 HEALTH = "/api/health/scaling"
@@ -112,6 +112,13 @@ async def test_without_the_right_token_the_answer_is_401_and_tells_nothing(sent,
 async def test_with_the_token_the_answer_is_the_report(sent, tmp_path):
     measured = ScalingMiddleware(app, token="secret", cgroup_root=cgroup_v2(tmp_path))
     assert (await fetch(measured, HEALTH, headers=[(b"authorization", sent)])).status == 200
+
+
+@pytest.mark.parametrize("empty", ("", " "))
+def test_a_token_that_is_set_but_empty_is_refused_at_start(monkeypatch, empty):
+    monkeypatch.setenv("SCALING_HEALTH_TOKEN", empty)
+    with pytest.raises(SettingError, match="SCALING_HEALTH_TOKEN is set but empty: give it a value"):
+        ScalingMiddleware(app)
 
 
 async def test_the_token_may_come_from_the_environment(tmp_path, monkeypatch):

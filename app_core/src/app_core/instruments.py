@@ -19,7 +19,7 @@ from app_core.gate import Gate
 from app_core.gauges import Gauges
 from app_core.instance import Identity
 from app_core.ledger import WINDOWS
-from app_core.profiles import ScalingConfig
+from app_core.profiles import ScalingConfig, SettingError
 from app_core.queue_time import HEADER, waited
 from app_core.report import Report
 from app_core.resources import Resources, resident_bytes
@@ -84,7 +84,7 @@ class Instruments:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = path
-        self.token = token or os.environ.get("SCALING_HEALTH_TOKEN") or None
+        self.token = token or _token_from_environment()
         self.exclude = frozenset(given.rstrip("/") for given in exclude)
         self.headers = headers
         self.identity = Identity.of_this_process()
@@ -257,6 +257,13 @@ def _last_peak(of_one: ledger.Ledger, second: int) -> float:
 def _share(number: int, rank: int, of: int) -> int:
     """So much of a number that is shared out evenly; at least 1, but nothing of nothing."""
     return max(1, number // of + (rank < number % of)) if number else 0
+
+
+def _token_from_environment() -> str | None:
+    token = os.environ.get("SCALING_HEALTH_TOKEN")
+    if token is not None and not token.strip():  # whoever sets it wants the endpoint closed
+        raise SettingError("SCALING_HEALTH_TOKEN is set but empty: give it a value, or take it away for no token")
+    return token
 
 
 def _path_from_environment(variable: str) -> Path | None:
