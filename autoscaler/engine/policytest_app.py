@@ -75,7 +75,8 @@ class App:
     def _missed(self, at: int, lost: Lost) -> Missed | None:
         if lost.reason is None:
             return None
-        timeout = self._policy.service.health.timeout if lost.reason is Miss.TIMED_OUT else None
+        health = self._policy.service.health
+        timeout = health.timeout if health and lost.reason is Miss.TIMED_OUT else None
         return Missed(at, lost.reason, lost.detail, timeout)
 
     def _read(self, at: int) -> Reading | Missed:
@@ -108,7 +109,8 @@ class App:
             "resources": _resources(shown, tier),
             _OWN: {},
         }
-        self._count(body, dict.fromkeys(_TOTALS if not shown else (), 0.0) | {"requests": requests})
+        counters = () if shown else (*_TOTALS, *self._vocabulary.counters)  # the one before the first has them all
+        self._count(body, dict.fromkeys(counters, 0.0) | {"requests": requests})
         for name, value in shown.items():
             metric = self._policy.vocabulary.by_name.get(name)
             if metric is not None:
