@@ -11,15 +11,16 @@ from autoscaler.adapters.render import RenderAdapter
 from autoscaler.adapters.store import SqlStore, open_store
 from autoscaler.adapters.terminal import TerminalNotifier
 from autoscaler.engine.managed import Managed
+from autoscaler.engine.meter import Meter
 from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.reload import PolicyWatch
 from autoscaler.engine.tick import Pass, Ticker
 from autoscaler.engine.unrecorded import Unrecorded
 from autoscaler.engine.worker import Parts, Worker
-from autoscaler.errors import OutsideError, UsageError
+from autoscaler.errors import OutsideError, StoreError, UsageError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import History, Notifier
-from autoscaler.settings import Settings, is_there
+from autoscaler.settings import Settings, is_there, sqlite_file
 from render_client import BadKeyError, RenderClient
 
 
@@ -41,7 +42,15 @@ class Wired:
 
 @asynccontextmanager
 async def opened_store(settings: Settings, *, read_only: bool = False) -> AsyncIterator[SqlStore]:
-    """The store, its schema up to date; closed at the end. With `read_only` nothing is made or written."""
+    """The store, its schema up to date; closed at the end. With `read_only` nothing is made or written.
+
+    Raises StoreError, with what to do, where there is nothing to read.
+    """
+    if read_only and not is_there(settings):
+        raise StoreError(
+            f"There is no {sqlite_file(settings.database_url)}: no worker has recorded anything here. Start `autoscaler run`, "
+            "or set DATABASE_URL to the worker's database. `autoscaler check` looks once, without one."
+        )
     store = open_store(settings.database_url, read_only=read_only)
     try:
         if not read_only:
@@ -70,7 +79,7 @@ async def wired(
             render=render,
             notifier=notifier,
             clock=clock,
-            ticker=Ticker(store, health, clock, dry_run=dry_run),
+            ticker=Ticker(store, health, clock, dry_run=dry_run, meter=Meter(render, managed, clock)),
             reconciler=Reconciler(store, render, clock, managed),
             dry_run=dry_run,
             on_pass=on_pass,
@@ -101,7 +110,8 @@ async def checking(settings: Settings) -> AsyncIterator[Checking]:
         )
         health = HttpHealth(clock)
         stack.push_async_callback(health.close)
-        yield Checking(render, history, Ticker(history, health, clock, dry_run=True), clock)
+        ticker = Ticker(history, health, clock, dry_run=True, meter=Meter(render, {}, clock))
+        yield Checking(render, history, ticker, clock)
 
 
 @dataclass(frozen=True, slots=True)

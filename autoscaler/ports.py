@@ -7,8 +7,9 @@ from typing import Protocol
 
 from autoscaler.core.change import Change, DeploySeen, JournalEntry, State
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Missed, Observation, TierChanged, Told
+from autoscaler.core.observations import Missed, Observation, Signal, TierChanged, Told
 from autoscaler.core.policy import Health
+from autoscaler.core.samples import STEP, Sample
 from autoscaler.report.messages import Message
 
 
@@ -56,6 +57,8 @@ class ServiceSeen:
     render_autoscaling: bool
     url: str | None = None
     """Where it answers on the internet, if it does."""
+    maintenance: bool = False
+    """Visitors get a page that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,15 @@ class RenderPort(Protocol):
 
     async def failures(self, service_id: str, since: int) -> tuple[Failure, ...]:
         """Instances that failed since then, in any order."""
+        ...
+
+    async def samples(
+        self, service_ids: Sequence[str], start: int, end: int, *, step: int = STEP, latency: Sequence[str] = ()
+    ) -> Mapping[str, tuple[Sample, ...]]:
+        """What Render measured of these services from `start` to `end` (ms), by service, oldest first; few calls for many.
+
+        `step`: what one sample stands for, ms. `latency`: the percentiles to ask for, by the metric's name.
+        """
         ...
 
     async def set_plan(self, service_id: str, plan: str) -> None:
@@ -203,6 +215,10 @@ class History(Protocol):
 
     async def tier_changes(self, service_id: str) -> list[TierChanged]:
         """All that were ever seen, oldest first: the plan's tenancy."""
+        ...
+
+    async def kills(self, service_id: str) -> list[Signal]:
+        """Every instance that was ever ended for want of memory, as it was heard of."""
         ...
 
     async def changes(

@@ -53,6 +53,7 @@ from render_client.models import (
     Service,
     ServiceDetails,
 )
+from render_client.series import Label, Point, TimeSeries
 
 __all__ = [
     "RENDER_URL",
@@ -73,11 +74,13 @@ __all__ = [
     "GoneError",
     "Image",
     "Instance",
+    "Label",
     "MaintenanceMode",
     "NotFoundError",
     "Owner",
     "ParentServer",
     "PaymentNeededError",
+    "Point",
     "RateLimitedError",
     "RefusedInputError",
     "RenderClient",
@@ -85,4 +88,5 @@ __all__ = [
     "RenderError",
     "Service",
     "ServiceDetails",
+    "TimeSeries",
 ]

@@ -7,7 +7,7 @@ variables at once is left out on purpose: it loses what somebody else wrote in b
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from render_client.models import Autoscaling, Blueprint, Deploy, EnvVar, Event, Instance, Owner, Service
 from render_client.pages import collect
 from render_client.replies import Call, ModelT, entries, parsed
+from render_client.series import MetricsApi, rfc3339
 from render_client.transport import Transport
 
 RENDER_URL = "https://api.render.com/v1"
@@ -25,7 +26,7 @@ RENDER_URL = "https://api.render.com/v1"
 DeployMode = Literal["deploy_only", "build_and_deploy"]
 
 
-class RenderClient:
+class RenderClient(MetricsApi):
     """Render's API for one API key, over one reused connection pool; an async context manager.
 
     Every method raises a :class:`~render_client.errors.RenderError` of the kind that says what to do about it, and
@@ -218,7 +219,7 @@ class RenderClient:
         limit: int | None = None,
     ) -> list[Event]:
         """Return the events between two aware times, all or the first ``limit``; without times, of the last hour."""
-        query = _query(startTime=_rfc3339(start_time), endTime=_rfc3339(end_time), type=event_type)
+        query = _query(startTime=_moment(start_time), endTime=_moment(end_time), type=event_type)
         return await collect(
             self._transport, _read(_path("services", service_id, "events"), query), "event", Event, limit
         )
@@ -267,9 +268,5 @@ def _joined(values: Sequence[str]) -> str | None:
     return ",".join(values) or None
 
 
-def _rfc3339(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment.isoformat()} has no time zone. Give one, such as datetime.now(UTC).")
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)

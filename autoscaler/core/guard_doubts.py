@@ -73,7 +73,7 @@ def _money(policy: Policy) -> Iterator[Problem]:
 
 
 def _pace(policy: Policy) -> Iterator[Problem]:
-    most, every = policy.guards.max_changes, policy.service.health.every
+    most, every = policy.guards.max_changes, policy.every
     if most <= 1:
         what = (
             "nothing but an emergency would ever change the plan"
@@ -139,7 +139,7 @@ def _secrets(policy: Policy) -> Iterator[Problem]:
                 )
                 yield warning("secret", ("tiers", rank, "env", name), message)
     health = policy.service.health
-    address = urlsplit(health.url)
-    if health.token and address.scheme == "http" and not _HERE.fullmatch(address.hostname or ""):
+    address = urlsplit(health.url if health else "")
+    if health and health.token and address.scheme == "http" and not _HERE.fullmatch(address.hostname or ""):
         message = "the token would go over the wire in clear: write https://"
         yield warning("token_in_clear", ("service", "health", "url"), message)

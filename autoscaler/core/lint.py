@@ -8,17 +8,28 @@ from itertools import pairwise
 
 from autoscaler.core.conditions import Condition
 from autoscaler.core.durations import SECOND, format_duration
-from autoscaler.core.findings import Path, Problem, Severity, error, located, memory_text, serving, warning
+from autoscaler.core.findings import (
+    Path,
+    Problem,
+    Severity,
+    all_conditions,
+    error,
+    located,
+    memory_text,
+    serving,
+    warning,
+)
 from autoscaler.core.guard_doubts import doubts_of_guards
 from autoscaler.core.hysteresis import Clash, clash
 from autoscaler.core.policy import AtLeast, Policy, Tier
 from autoscaler.core.rule_doubts import doubts_of_rules
+from autoscaler.core.samples import why_unknown
 from autoscaler.core.sources import misuses
 
 
 def problems(policy: Policy) -> list[Problem]:
     """Everything that does not fit together, in the order of the checks; what is only doubtful, if nothing is wrong."""
-    checks = (_metrics, _ladder, _names, _env, _references, _ends, _pairs, _times, _silence)
+    checks = (_metrics, _unknown, _ladder, _names, _env, _references, _ends, _pairs, _times, _silence)
     found = [problem for check in checks for problem in check(policy)]
     if any(problem.severity is Severity.ERROR for problem in found):
         return found
@@ -29,6 +40,20 @@ def _metrics(policy: Policy) -> Iterator[Problem]:
     for one in misuses(policy.metrics):
         path: Path = ("metrics", one.name) if one.key is None else ("metrics", one.name, one.key)
         yield error("metrics", path, one.message, ("metrics", one.related) if one.related else None)
+
+
+def _unknown(policy: Policy) -> Iterator[Problem]:
+    """Without an endpoint there is only what Render measures itself, and what people tell."""
+    if policy.service.health is not None:
+        return
+    for path, condition in all_conditions(policy):
+        if why := why_unknown(condition.metric.name, condition.metric.kind):
+            yield error("no_endpoint", path, f"without 'service: health:' nothing tells {condition.metric.name}: {why}")
+    for name, given in policy.metrics.items():
+        if given.path is not None:
+            yield error(
+                "no_endpoint", ("metrics", name), f"there is no 'service: health:' in which '{name}' could stand"
+            )
 
 
 def _ladder(policy: Policy) -> Iterator[Problem]:
@@ -135,20 +160,20 @@ def _pair(found: Clash, upward: tuple[Tier, Path, Condition], downward: tuple[Ti
 
 def _times(policy: Policy) -> Iterator[Problem]:
     health, verify, evidence = policy.service.health, policy.verify, policy.evidence
-    every = format_duration(health.every)
-    if health.every < SECOND:
+    every = format_duration(policy.every)
+    if policy.every < SECOND:
         yield error(
             "every",
             ("service", "health", "every"),
             f"every {every} would be a load of its own: poll once a second at most",
         )
-    if health.timeout > health.every:
+    if health is not None and health.timeout > health.every:
         message = f"a poll may take {format_duration(health.timeout)}, but the next one comes after {every}: shorten 'timeout'"
         yield error("timeout", ("service", "health", "timeout"), message, ("service", "health", "every"))
     if verify.soak > verify.watch:
         message = f"the soak ({format_duration(verify.soak)}) is the first part of the watch ({format_duration(verify.watch)}): make it shorter"
         yield error("soak", ("verify", "soak"), message, ("verify", "watch"))
-    if evidence.rate_window is not None and evidence.rate_window < 2 * health.every:
+    if evidence.rate_window is not None and evidence.rate_window < 2 * policy.every:
         message = f"a rate needs two polls, and they come every {every}: lengthen 'rate_window'"
         yield error("rate_window", ("evidence", "rate_window"), message, ("service", "health", "every"))
     if policy.guards.headroom >= 1:

@@ -67,7 +67,8 @@ class ServiceRef(_Part):
 
     id: Annotated[str, Field(pattern=r"^srv-[a-z0-9]+$")] | None = None
     name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    health: Health
+    health: Health | None = None
+    """Absent: the app tells nothing, and Render's own metrics are judged."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -269,6 +270,11 @@ class Policy(_Part):
     revenue_per_user: Dollars | None = None
     """USD that a paying user brings a month: what `autoscaler cost` reckons break-even with."""
     evidence: Evidence = Evidence()
+
+    @property
+    def every(self) -> int:
+        """How far apart its readings are, ms. Render's own metrics are a value a minute, so more often would tell nothing."""
+        return self.service.health.every if self.service.health else MINUTE
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

@@ -52,7 +52,7 @@ def _unused(policy: Policy) -> Iterator[Problem]:
 
 
 def _windows(policy: Policy) -> Iterator[Problem]:
-    every = policy.service.health.every
+    every = policy.every
     for path, condition in all_conditions(policy):
         window = max(condition.held, condition.over)
         if 0 < window < 3 * every:
@@ -82,7 +82,7 @@ def _range(policy: Policy) -> Iterator[Problem]:
 def _most(policy: Policy, condition: Condition) -> float:
     metric = condition.metric
     if metric.name == "poll_timeouts":
-        return condition.within // policy.service.health.every + 1
+        return condition.within // policy.every + 1
     if metric.name in policy.metrics:
         return float("inf")  # the app's own number may be anything
     if metric.name == "memory_usage":
@@ -147,7 +147,7 @@ def _beyond(condition: Condition, tier: Tier) -> str:
 
 
 def _shares(policy: Policy) -> Iterator[Problem]:
-    every = policy.service.health.every
+    every = policy.every
     for path, condition in all_conditions(policy):
         samples = max(1, condition.held // every)
         if condition.share < 1 and floor((1 - condition.share) * samples + 1e-9) == 0:
@@ -156,7 +156,7 @@ def _shares(policy: Policy) -> Iterator[Problem]:
 
 
 def _percentiles(policy: Policy) -> Iterator[Problem]:
-    every = policy.service.health.every
+    every = policy.every
     for path, condition in all_conditions(policy):
         function = condition.function or ""
         if function.startswith("p") and (samples := condition.over // every) * (100 - int(function[1:])) < 100:

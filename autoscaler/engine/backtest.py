@@ -15,7 +15,7 @@ def rehearse(
 ) -> Backtest:
     """From `tier`, or the rung that was recorded, or the smallest. Raises UsageError for a tier that the policy does not have."""
     begin = tier or recording.tier or policy.tiers[0].name
-    asked = policy.service.health.every
+    asked = policy.every
     every = asked if abs(recording.every - asked) <= asked * JITTER else recording.every
     try:
         return backtest(name, policy, recording, Terms(begin, every), curves=curves)

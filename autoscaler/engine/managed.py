@@ -1,15 +1,17 @@
 """One service that a policy looks after: what the worker keeps of it in memory. All of it can be built anew from the store."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from autoscaler.core.attribution import HELP_REMEMBERED
 from autoscaler.core.change import AppSeen, Rung
 from autoscaler.core.durations import DAY
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Missed, Observation, Reading, Signal, Told
+from autoscaler.core.lessons import Lessons
+from autoscaler.core.observations import Missed, Observation, Reading, Signal, TierChanged, Told
 from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.state import State
 from autoscaler.policyfile import PolicyFile
@@ -17,6 +19,18 @@ from autoscaler.ports import History, ServiceSeen
 
 BLIND_AFTER = 3
 """So many polls in a row without a reading, and people are told: until then it may have been a restart."""
+
+
+@dataclass(slots=True)
+class Sight:
+    """What else is known of whether the bot sees well; nothing of it is stored."""
+
+    fleet: Mapping[str, "Managed"] = field(default_factory=dict, repr=False)
+    """All services that this worker looks after, by id."""
+    render_answered_at: int | None = None
+    """When Render's API last answered about this service, ms."""
+    switching: bool = False
+    """Whether a deploy was switching over at that time."""
 
 
 @dataclass(slots=True)
@@ -33,6 +47,7 @@ class Managed:
     """Polls without a reading, in a row."""
     regained: bool = False
     """Whether the last poll gave the first reading after so many misses that people were told."""
+    sight: Sight = field(default_factory=Sight)
     heard: set[str] = field(default_factory=set)
     """The ids of Render's events, and of what was told from outside, that are among the signals already."""
     stale: bool = False
@@ -70,11 +85,16 @@ class Managed:
 
     async def replay(self, store: History, now: int) -> None:
         """Build the state from what the store holds: a restart forgets nothing."""
-        since = now - horizon(self.policy)
+        taught: list[TierChanged | Signal] = [
+            *await store.tier_changes(self.service_id),
+            *await store.kills(self.service_id),
+        ]
+        taught.sort(key=lambda one: one.at)
+        since = now - horizon(self.policy, _patience(self.policy, taught))
+        earlier = [one for one in taught if one.at < since]
         observations = await store.observations(self.service_id, since)
-        earlier = [change for change in await store.tier_changes(self.service_id) if change.at < since]
         self.state, self.silence, self.heard = State(self.policy, self.state.every), None, set()
-        for observation in (*earlier[-1:], *observations):
+        for observation in (*earlier, *observations):
             if observation.at <= now:
                 self.fold(observation)
         self.verdict = next(iter(await store.verdicts(self.service_id, limit=1)), None)
@@ -107,10 +127,28 @@ def rung(tier: Tier) -> Rung:
     return Rung(tier.name, tier.plan, tier.instances, dict(tier.env), tier.monthly)
 
 
-def horizon(policy: Policy) -> int:
-    """How far back observations can matter, ms."""
+def horizon(policy: Policy, patience: int = 1) -> int:
+    """How far back observations can matter, ms. `patience`: how many times longer than written a way down may have to hold.
+
+    Tier changes and kills matter from the first on; they are few, and kept.
+    """
+    evidence = policy.evidence
     longest = max((condition.window for condition in policy.conditions()), default=DAY)
-    return max(longest + longest // 4, policy.evidence.fit_window, policy.evidence.business_age)
+    helped = evidence.help_after * (1 + HELP_REMEMBERED) + longest
+    return max(longest * patience * 5 // 4, evidence.fit_window, evidence.business_age, helped)
+
+
+def _patience(policy: Policy, taught: Iterable[TierChanged | Signal]) -> int:
+    """How many times longer than written the way down from what runs now has to hold: it is settled when a tier begins to run."""
+    lessons, patience = Lessons(policy), 1
+    for one in taught:
+        if isinstance(one, Signal):
+            lessons.signal(one)
+            continue
+        lessons.moved(one)
+        tier = policy.tier(one.tier) if one.tier else None
+        patience = lessons.patience(tier) if tier else 1
+    return patience
 
 
 def cadence(observations: list[Observation], fallback: int) -> int:
@@ -128,7 +166,7 @@ async def load(
     `measured_cadence`: expect polls as far apart as the last ones were, instead of the policy's `every`.
     """
     policy = file.policy
-    every = policy.service.health.every
+    every = policy.every
     if measured_cadence:
         every = cadence(await store.observations(seen.id, now - horizon(policy)), every)
     managed = Managed(file, seen, State(policy, every))

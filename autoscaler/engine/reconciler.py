@@ -116,7 +116,7 @@ class Reconciler:
 
     def _look_every(self, change: Change) -> int:
         managed = self._managed.get(change.service_id)
-        return min(LOOK_EVERY, managed.policy.service.health.every) if managed else LOOK_EVERY
+        return min(LOOK_EVERY, managed.policy.every) if managed else LOOK_EVERY
 
     async def _write(self, change: Change, write: Write, numbers: Iterator[int]) -> tuple[Change, bool]:
         """Write the step down, do it, write down what came of it. False when it has to be looked at again later."""
@@ -227,7 +227,8 @@ def _told(before: Change, step: Become) -> list[tuple[EventKind, messages.Messag
 def _observations(before: Change, after: Change, now: int) -> list[Observation]:
     """The tier changes when its deploy is live, not when it is asked for."""
     if after.state is State.SOAKING and before.state is not State.SOAKING:
-        return [TierChanged(now, after.target.tier, after.target.plan, after.target.instances, after.spent)]
+        rung, cause = after.target, (after.spent, after.id, after.scheduled)
+        return [TierChanged(now, rung.tier, rung.plan, rung.instances, *cause)]
     if after.state is State.UNDONE and after.live_at is not None:
-        return [TierChanged(now, after.origin.tier, after.origin.plan, after.origin.instances)]
+        return [TierChanged(now, after.origin.tier, after.origin.plan, after.origin.instances, by=after.id)]
     return []

@@ -101,7 +101,7 @@ class Rota:
     def enter(self, managed: Managed) -> None:
         """From now on its service is polled and looked at, as often as its policy says."""
         now = self.clock.monotonic()
-        self.polls.add(managed.service_id, managed.policy.service.health.every / SECOND, now)
+        self.polls.add(managed.service_id, managed.policy.every / SECOND, now)
         self.looks.add(managed.service_id, managed.policy.evidence.drift_every / SECOND, now)
 
     def leave(self, service_id: str) -> None:
@@ -159,6 +159,7 @@ class Reloader:
         service_id, now = before.service_id, self._clock.now()
         async with before.in_step(self._store, now):
             after = await load(file, before.seen, self._store, now)
+            after.sight = before.sight
             after.stale = True  # what was folded into the old state while this one was loaded is in the store
             tier = _rung_now(before, file)
             if after.state.tier_known and tier != after.state.tier:
@@ -219,7 +220,7 @@ def _names(file: PolicyFile, managed: Managed) -> bool:
 
 
 def _rhythm(policy: Policy) -> tuple[int, int]:
-    return policy.service.health.every, policy.evidence.drift_every
+    return policy.every, policy.evidence.drift_every
 
 
 def _rung_now(before: Managed, file: PolicyFile) -> str | None:

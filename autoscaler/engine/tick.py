@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from autoscaler.core.change import Change, Direction
-from autoscaler.core.durations import DAY
 from autoscaler.core.evaluate import Ask, Decision, decide
-from autoscaler.core.facts import Facts
 from autoscaler.core.guards import Verdict, judge
-from autoscaler.core.money import Spend, spend
 from autoscaler.core.observations import Missed, Observation, Reading
 from autoscaler.core.readings import read, signals
+from autoscaler.engine.facts import gather
 from autoscaler.engine.managed import BLIND_AFTER, Managed, rung
+from autoscaler.engine.meter import Meter
 from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, HealthPort, History, PassRecord
 from autoscaler.report import messages
 from autoscaler.report.sentences import reason_sentence
@@ -31,7 +30,11 @@ class Pass:
 class Ticker:
     """Makes passes. In a dry run no change is ever committed; all the rest is the same code."""
 
-    def __init__(self, store: History, health: HealthPort, clock: Clock, *, dry_run: bool) -> None:
+    def __init__(
+        self, store: History, health: HealthPort, clock: Clock, *, dry_run: bool, meter: Meter | None = None
+    ) -> None:
+        """`meter`: asks Render about the services that have no endpoint; None where nobody polls any of these."""
+        self._meter = meter
         self._store = store
         self._health = health
         self._clock = clock
@@ -56,7 +59,11 @@ class Ticker:
 
     async def observe(self, managed: Managed) -> tuple[Observation, ...]:
         """Poll the app once: the reading or the miss, and then what the app counted."""
-        answer = await self._health.fetch(managed.policy.service.health)
+        health = managed.policy.service.health
+        if health is None:
+            assert self._meter is not None, managed.policy  # noqa: S101 - who polls has been given one
+            return (await self._meter.observe(managed),)
+        answer = await self._health.fetch(health)
         if isinstance(answer, Missed):
             return (answer,)
         seen = read(answer.body, answer.at, managed.last_reading, managed.state.every, managed.policy.vocabulary)
@@ -76,38 +83,10 @@ class Ticker:
 
     async def verdict(self, managed: Managed, decision: Decision) -> Verdict:
         """A decision after the guards. One that says what the last one said has stood since that."""
-        verdict = judge(managed.policy, decision, await self._facts(managed, decision))
+        verdict = judge(managed.policy, decision, await gather(managed, self._store, decision))
         if managed.verdict is not None and managed.verdict.key == verdict.key:
             verdict = replace(verdict, since=managed.verdict.since)
         return verdict
-
-    async def _facts(self, managed: Managed, decision: Decision) -> Facts:
-        """The store is asked only when there is something to guard."""
-        seen = managed.seen
-        facts = Facts(
-            service_id=seen.id,
-            service=seen.name,
-            spend=Spend(0.0, estimated=True, month_left=1.0),
-            tier_known=managed.state.tier_known,
-            suspended=seen.suspended,
-            has_disk=seen.has_disk,
-        )
-        if decision.ask is Ask.HOLD:
-            return facts
-        recent = await self._store.changes(seen.id, limit=100)
-        ended = [change.ended_at for change in recent if change.ended_at is not None]
-        return replace(
-            facts,
-            spend=spend(managed.policy, await self._store.tier_changes(seen.id), decision.at),
-            open_change=next((change.id for change in recent if change.state.is_open), None),
-            last_change_ended=max(ended, default=None),
-            changes_today=tuple(
-                change.created_at
-                for change in recent
-                # One that met an obstacle before its first write changed nothing: it is no change of that day.
-                if not change.emergency and change.before is not None and decision.at - change.created_at < DAY
-            ),
-        )
 
     def _events(self, managed: Managed, result: Pass, change: Change | None) -> Iterator[Event]:
         """What people are told of a pass: a change that begins, a hold that waits for them, an alert. Each once."""
@@ -153,6 +132,8 @@ def _begin(managed: Managed, verdict: Verdict, now: int) -> Change:
         emergency=verdict.emergency,
         policy_digest=managed.file.digest,
         spent=verdict.spent,
+        scheduled=verdict.scheduled,
+        advice=verdict.leak,
         soak=policy.verify.soak,
         watch=policy.verify.watch,
     )

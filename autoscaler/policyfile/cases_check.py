@@ -90,7 +90,7 @@ class _Checker:
         changes = self._changes(case, path)
         self._alerts(case, path)
         start = case.start or self._suite.start or START
-        every = case.every or self._suite.every or self._policy.service.health.every
+        every = case.every or self._suite.every or self._policy.every
         lasts = self._lasts(case, path, start, every, own)
         if len(self.flaws) > before:
             return None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from render_client.sim import bodies, configuration, deploy_operations, documents, fleet, suspension
+from render_client.sim import bodies, configuration, deploy_operations, documents, fleet, metric_operations, suspension
 from render_client.sim.clock import parse_timestamp
 from render_client.sim.incoming import Incoming, Reply
 from render_client.sim.pages import cursor, page
@@ -216,6 +216,8 @@ def operations() -> Iterator[Operation]:
     yield Operation("restart_service", "POST", f"{service}/restart", restart_service)
     yield Operation("list_instances", "GET", f"{service}/instances", list_instances)
     yield Operation("list_events", "GET", f"{service}/events", list_events)
+    for name, run in metric_operations.RUNS.items():
+        yield Operation(f"get_{name.replace('-', '_')}", "GET", f"/metrics/{name}", run)
     yield Operation("list_owners", "GET", "/owners", list_owners)
     yield Operation("list_blueprints", "GET", "/blueprints", list_blueprints)
     yield Operation("retrieve_blueprint", "GET", "/blueprints/{blueprintId}", retrieve_blueprint)

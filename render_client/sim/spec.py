@@ -125,7 +125,8 @@ class WorldSpec(_Spec):
     """Everything the simulator starts with.
 
     `overlap`: what a deploy does to one that is under way. `list_lag`: seconds until a new deploy is in the list.
-    `resume_deploys`: whether a resume starts a deploy (undocumented, so it can be either).
+    `resume_deploys`: whether a resume starts a deploy (undocumented, so it can be either). `memory_unit`: of the metrics
+    (both have been seen). `metrics_lag`: seconds until what happened is in the metrics.
     """
 
     api_key: str = "rnd_local_simulator"
@@ -133,6 +134,8 @@ class WorldSpec(_Spec):
     overlap: Literal["override", "wait"] = "override"
     list_lag: NonNegativeFloat = 0
     resume_deploys: bool = True
+    memory_unit: Literal["bytes", "GB"] = "bytes"
+    metrics_lag: NonNegativeFloat = 0
     durations: Durations = Durations()
     limits: Limits = Limits()
     services: tuple[ServiceSpec, ...] = ()

@@ -105,6 +105,23 @@ class Deploy:
     fails_at: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a service goes through from `at` (ms) on, and what its app needs for that."""
+
+    at: int
+    rate: float = 0.0
+    """Requests a second."""
+    seconds: float = 0.1
+    """The response time of an idle instance."""
+    cpu_seconds: float = 0.02
+    """CPU that one request needs."""
+    memory: int = 150 * 1024 * 1024
+    """Of each instance, bytes."""
+    errors: float = 0.0
+    """The share of requests that is answered 500."""
+
+
 @dataclass(slots=True)
 class Service:
     """One service. `document` is its public JSON and the only place of all that it shows: plan, count, suspension."""
@@ -118,6 +135,8 @@ class Service:
     commits: list[Commit] = field(default_factory=list)
     last_build: Source | None = None
     fail_next: str | None = None
+    loads: "list[Load]" = field(default_factory=list)
+    """What it goes through, by the time from which on; oldest first."""
     command: tuple[str, ...] | None = None
     cwd: Path | None = None
 

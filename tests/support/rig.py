@@ -20,6 +20,7 @@ from autoscaler.engine import drift
 from autoscaler.engine.adoption import adopt
 from autoscaler.engine.hearing import Hearing
 from autoscaler.engine.managed import Managed
+from autoscaler.engine.meter import Meter
 from autoscaler.engine.outbox import deliver
 from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.tick import Pass, Ticker
@@ -190,7 +191,8 @@ class Rig:
         self.hearing = Hearing(self.store, fleet, self.clock)
         await self.hearing.hear()
         self.managed = await adopt(file, self.render, self.store, self.clock, fleet)
-        self.ticker = Ticker(self.store, self.app, self.clock, dry_run=self.dry_run)
+        meter = Meter(self.render, fleet, self.clock)
+        self.ticker = Ticker(self.store, self.app, self.clock, dry_run=self.dry_run, meter=meter)
         self.reconciler = Reconciler(self.store, self.render, self.clock, fleet)
 
     async def restart(self) -> None:

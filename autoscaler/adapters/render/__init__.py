@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import render_client
+from autoscaler.adapters.render import measuring
 from autoscaler.core.change import DeploySeen
+from autoscaler.core.samples import STEP, Sample
 from autoscaler.errors import GoneError, KeyRefusedError, RefusedError, UnavailableError
 from autoscaler.ports import Failure, ServiceSeen
 from render_client import (
@@ -72,6 +74,13 @@ class RenderAdapter:
             events = await self._client.list_events(service_id, start_time=start, event_type="server_failed")
         return tuple(_failure(event) for event in events if event.timestamp is not None)
 
+    async def samples(
+        self, service_ids: Sequence[str], start: int, end: int, *, step: int = STEP, latency: Sequence[str] = ()
+    ) -> Mapping[str, tuple[Sample, ...]]:
+        """What Render measured of these services."""
+        with _translated():
+            return await measuring.samples(self._client, service_ids, start, end, step, latency)
+
     async def set_plan(self, service_id: str, plan: str) -> None:
         """Recorded at once; runs after the next deploy."""
         with _translated():
@@ -126,6 +135,7 @@ def _seen(service: Service) -> ServiceSeen:
         suspended=service.is_suspended,
         has_disk=details.disk is not None,
         render_autoscaling=bool(details.autoscaling and details.autoscaling.enabled),
+        maintenance=bool(details.maintenance_mode and details.maintenance_mode.enabled),
         url=details.url,
     )
 
