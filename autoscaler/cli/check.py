@@ -21,7 +21,8 @@ from autoscaler.engine.managed import Managed
 from autoscaler.engine.tick import Pass
 from autoscaler.errors import AutoscalerError, ExitCode, OutsideError
 from autoscaler.policyfile import PolicyFile
-from autoscaler.report.explain import Explanation, document
+from autoscaler.report.explain import Explanation
+from autoscaler.report.explain_json import document
 from autoscaler.settings import load_settings
 
 DUE = 2

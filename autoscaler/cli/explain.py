@@ -14,7 +14,8 @@ from autoscaler.engine.explaining import explained, remembered
 from autoscaler.errors import StoreError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.report import explain as words
-from autoscaler.report.explain import Explanation, document
+from autoscaler.report.explain import Explanation
+from autoscaler.report.explain_json import document
 from autoscaler.settings import load_settings
 
 

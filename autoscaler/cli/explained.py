@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from autoscaler.core.durations import format_duration
+from autoscaler.core.durations import MINUTE, format_duration
 from autoscaler.core.evaluate import Ask, Role
 from autoscaler.core.guards import Blocker
 from autoscaler.report.explain import Explanation, Rule, Way
@@ -18,6 +18,8 @@ from autoscaler.report.text import one_line
 from autoscaler.report.trends import COLUMNS, sparkline
 from autoscaler.report.units import format_moment, format_time, monthly, monthly_difference, monthly_step
 
+SILENT_AFTER = 15 * MINUTE
+"""A poll that long ago was the last of a worker that has stopped, also where a cron job makes them."""
 _TITLES = {Role.EMERGENCY: "EMERGENCY", Role.UP: "UP", Role.DOWN: "DOWN"}
 _INDENT, _BETWEEN = 2, 2
 """Columns before a group's lines, and between its cells."""
@@ -45,16 +47,35 @@ def _head(explanation: Explanation) -> RenderableType:
     if verdict.blind:
         grid.add_row("No reading", Text(one_line(verdict.blind)))
     grid.add_row("Verdict", Text(verdict_sentence(verdict), style="bold"))
-    since = f"{format_duration(verdict.at - verdict.since)}, since {format_time(verdict.since, verdict.at)}"
-    grid.add_row("Stands", Text("new" if verdict.since >= verdict.at else since))
+    since = f"{format_time(verdict.since, verdict.at)}, {format_duration(verdict.at - verdict.since)} ago"
+    grid.add_row("Since", Text("now" if verdict.since >= verdict.at else since))
     for number, blocker in enumerate(verdict.blockers, start=1):
         grid.add_row("Blocked by" if number == 1 else "", Text(f"{number}. {blocker_sentence(blocker, verdict.at)}"))
     if verdict.ask is not Ask.HOLD:
-        grid.add_row("Earliest", Text(_when(explanation.way, explanation)))
+        grid.add_row("Earliest", Text(_earliest(explanation)))
     grid.add_row("Cost", Text(_cost(explanation)))
+    if explanation.polled_at is not None:
+        grid.add_row("Last poll", _last_poll(verdict.at - explanation.polled_at))
     place = " on ".join(filter(None, (one_line(verdict.tier or "no tier of its policy"), explanation.plan)))
     title = Text.assemble((one_line(verdict.service), "bold"), f"  {verdict.service_id}  {place}")
     return Group(title, Text(), grid)
+
+
+def _earliest(explanation: Explanation) -> str:
+    """Of what is asked for; its blockers have just been named."""
+    verdict = explanation.verdict
+    if verdict.goes:
+        return "now"
+    if verdict.not_before is not None:
+        return format_moment(verdict.not_before, verdict.at, local_time(verdict.not_before))
+    person = any(blocker.why.needs_a_person for blocker in verdict.blockers)
+    return "up to a person: nothing happens until then" if person else "nobody can say: no clock ends it"
+
+
+def _last_poll(age: int) -> Text:
+    if age <= SILENT_AFTER:
+        return Text(f"{format_duration(age)} ago")
+    return Text(f"{format_duration(age)} ago: is the worker running? `autoscaler status` says.", style="bold yellow")
 
 
 def _cost(explanation: Explanation) -> str:
@@ -100,22 +121,26 @@ def _in_the_way(blockers: Sequence[Blocker], now: int) -> str:
     return f"A guard would hold it: {'; '.join(parts)}."
 
 
-def _when(way: Way | None, explanation: Explanation) -> str:
-    verdict = explanation.verdict
-    if way is None or (way.asked and verdict.goes):
-        return "now"
-    blockers = way.blockers or ()
+def _when(way: Way, explanation: Explanation) -> str:
+    """Of what nobody asks for yet."""
+    now, blockers, waits_for = explanation.verdict.at, way.blockers or (), way.waits_for
     if way.not_before is not None:
-        moment = format_moment(way.not_before, verdict.at, local_time(way.not_before))
-        how = "; longest takes" if way.wants_all else ", by"
-        return f"{moment}{how} {one_line(way.waits_for)}" if way.waits_for else moment
+        moment = format_moment(way.not_before, now, local_time(way.not_before))
+        return f"{moment}{_provided(way, waits_for)}" if waits_for else moment
     person = next((one for one in blockers if one.why.needs_a_person), None)
     if person is not None:
         return f"when a person acts. {WORDS[person.why].action}"
     endless = next((one for one in blockers if one.until is None), None)
     if endless is not None:
         return f"nobody can say. {WORDS[endless.why].action}"
-    return f"nobody can say: it waits for {one_line(way.waits_for)}" if way.waits_for else "nobody can say"
+    return f"nobody can say, it waits for {one_line(waits_for.condition)}." if waits_for else "nobody can say."
+
+
+def _provided(way: Way, rule: Rule) -> str:
+    sentence = one_line(rule.condition)
+    if way.wants_all:
+        return f", if all go on; last comes {sentence}" if rule.builds else f", if it begins now: {sentence}"
+    return f", if it goes on: {sentence}" if rule.builds else f", if it begins now: {sentence}"
 
 
 def _alerts(explanation: Explanation, console: Console) -> Iterator[RenderableType]:

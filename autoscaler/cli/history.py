@@ -20,7 +20,8 @@ from autoscaler.core.guards import Verdict
 from autoscaler.errors import UsageError
 from autoscaler.ports import Store
 from autoscaler.report import tables
-from autoscaler.report.explain import document, explain
+from autoscaler.report.explain import explain
+from autoscaler.report.explain_json import document
 from autoscaler.report.tables import Table, is_held
 from autoscaler.settings import load_settings
 

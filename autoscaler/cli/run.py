@@ -22,7 +22,8 @@ from autoscaler.errors import OutsideError, UnavailableError, UsageError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Heartbeat
 from autoscaler.report.cost import CRON_WORKER
-from autoscaler.report.explain import document, explain, in_short
+from autoscaler.report.explain import explain, in_short
+from autoscaler.report.explain_json import document
 from autoscaler.report.sentences import log_fields, log_line
 from autoscaler.settings import Settings, load_settings, must_stay_dry
 

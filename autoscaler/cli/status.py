@@ -19,7 +19,8 @@ from autoscaler.core.guards import Verdict
 from autoscaler.errors import ExitCode, UsageError
 from autoscaler.ports import Heartbeat, Store
 from autoscaler.report import tables
-from autoscaler.report.explain import document, explain
+from autoscaler.report.explain import explain
+from autoscaler.report.explain_json import document
 from autoscaler.settings import load_settings
 
 SILENT_AFTER = MINUTE

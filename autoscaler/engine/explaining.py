@@ -1,16 +1,17 @@
 """Gather what an explanation is made of: what guards would say of each way, and how each metric went."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from autoscaler.core.durations import DAY
 from autoscaler.core.evaluate import Ask, suppose
 from autoscaler.core.guards import Verdict, Why
-from autoscaler.core.observations import Observation
+from autoscaler.core.observations import Missed, Observation, Reading
 from autoscaler.engine.managed import Managed, load
 from autoscaler.engine.tick import Ticker
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import History, ServiceSeen
 from autoscaler.report.explain import Explanation, explain
-from autoscaler.report.trends import Trend, span, trend
+from autoscaler.report.trends import span, trend
 
 _WAYS = ((Ask.UP, True), (Ask.UP, False), (Ask.DOWN, False))
 """What can be asked for, and whether as an emergency."""
@@ -23,25 +24,19 @@ async def explained(
     state = managed.state
     decisions = (suppose(state, verdict.at, ask, emergency=emergency) for ask, emergency in _WAYS)
     supposed = [await ticker.verdict(managed, decision) for decision in decisions if decision is not None]
+    wanted = {progress.condition for progress in verdict.progress}
+    conditions = {one.text: one for one in managed.policy.conditions() if one.text in wanted}
+    longest = max((span(condition, state.every) for condition in conditions.values()), default=DAY)
+    observations = [*await history.observations(managed.service_id, verdict.at - longest), *unrecorded]
+    polls = (one.at for one in reversed(observations) if isinstance(one, Reading | Missed))
     return explain(
         verdict,
         policy=managed.policy,
         supposed=supposed,
-        trends=await _trends(managed, verdict, history, unrecorded),
+        trends={text: trend(one, observations, verdict.at, state.every) for text, one in conditions.items()},
         plan=managed.seen.plan,
+        polled_at=next(polls, None),
     )
-
-
-async def _trends(
-    managed: Managed, verdict: Verdict, history: History, unrecorded: Sequence[Observation]
-) -> Mapping[str, Trend]:
-    """By the text of each condition of this rung."""
-    wanted = {progress.condition for progress in verdict.progress}
-    conditions = {one.text: one for one in managed.policy.conditions() if one.text in wanted}
-    every, now = managed.state.every, verdict.at
-    longest = max((span(condition, every) for condition in conditions.values()), default=0)
-    observations = [*await history.observations(managed.service_id, now - longest), *unrecorded]
-    return {text: trend(condition, observations, now, every) for text, condition in conditions.items()}
 
 
 async def remembered(file: PolicyFile, last: Verdict, history: History, now: int) -> Managed:

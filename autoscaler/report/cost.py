@@ -100,14 +100,14 @@ def tiers(bill: Bill) -> Table:
     rates = (bill.revenue.per_user,) if bill.revenue else EXAMPLES
     rows = tuple(
         (
-            one_line(tier.name) + (" (runs now)" if bill.runs and tier.name == bill.runs.tier else ""),
+            one_line(tier.name) + (" (now)" if bill.runs and tier.name == bill.runs.tier else ""),
             format_plan(tier.plan, tier.instances),
             monthly(tier.monthly),
             *(_users(tier.monthly, rate) for rate in rates),
         )
         for tier in bill.policy.tiers
     )
-    return Table(("Tier", "Plan", "Costs", *(f"Users at {format_dollars(rate)} each" for rate in rates)), rows)
+    return Table(("Tier", "Plan", "Costs", *(f"Users at {format_dollars(rate)}" for rate in rates)), rows)
 
 
 def _users(price: float, rate: float) -> str:
@@ -119,10 +119,10 @@ def revenue_line(bill: Bill) -> str:
     """Where the numbers of users come from."""
     if bill.revenue is None:
         return (
-            "Nobody has told what a user brings: shown for $1, $5 and $10 a month. "
-            "Tell yours with --revenue-per-user, or `autoscaler metric set revenue_per_user 7.50`."
+            "How many paying users pay for each tier, if one brings $1, $5 or $10 a month. Tell yours with --revenue-per-user, "
+            "`revenue_per_user:` in the policy, or `autoscaler metric set revenue_per_user 7.50`."
         )
-    return f"Break-even: a tier's price divided by {format_dollars(bill.revenue.per_user)} a paying user and month ({bill.revenue.source})."
+    return f"How many paying users pay for each tier: one brings {format_dollars(bill.revenue.per_user)} a month ({bill.revenue.source})."
 
 
 def months(bill: Bill) -> Table:

@@ -1,9 +1,8 @@
 """Why a verdict is what it is, as one value. What `explain` and `check` show, their JSON and the log line are all made from it."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from math import isfinite
 from types import MappingProxyType
 
@@ -13,7 +12,7 @@ from autoscaler.core.guards import Blocker, Verdict
 from autoscaler.core.metrics import Dimension, Kind, Metric, find_metric
 from autoscaler.core.policy import Policy
 from autoscaler.core.values import format_value
-from autoscaler.report.sentences import WORDS, verdict_sentence
+from autoscaler.report.sentences import verdict_sentence
 from autoscaler.report.text import cut, one_line
 from autoscaler.report.trends import Trend
 from autoscaler.report.units import format_time, monthly_step
@@ -43,6 +42,11 @@ class Rule:
     not_before: int | None
     trend: Trend | None
 
+    @property
+    def builds(self) -> bool:
+        """Whether it holds, or will if all goes on as it does."""
+        return self.holds or (self.held > 0 and self.not_before is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -60,8 +64,8 @@ class Way:
     """The deciding one first. None: nobody knows, for there is no policy at hand."""
     not_before: int | None
     """The earliest time at which it could act, ms UTC; None when that is up to a person or to events that nobody can foresee."""
-    waits_for: str | None
-    """The condition that takes longest of those it needs; None once it is asked for."""
+    waits_for: Rule | None
+    """The condition that decides when; None once its rules ask, or could at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ class Explanation:
     verdict: Verdict
     plan: str | None
     """What runs, where that is known."""
+    polled_at: int | None
+    """When the app was last asked, ms UTC; None: not for as long as any rule looks back."""
     ways: tuple[Way, ...]
     alerts: tuple[Rule, ...]
 
@@ -94,6 +100,7 @@ def explain(
     supposed: Sequence[Verdict] = (),
     trends: Mapping[str, Trend] = NO_TRENDS,
     plan: str | None = None,
+    polled_at: int | None = None,
 ) -> Explanation:
     """Explain a verdict.
 
@@ -106,6 +113,7 @@ def explain(
     return Explanation(
         verdict,
         plan,
+        polled_at,
         tuple(way for way in ways if way is not None),
         tuple(rule for rule in rules if rule.role is Role.ALERT),
     )
@@ -113,7 +121,7 @@ def explain(
 
 def _rule(progress: Progress, metric: Metric | None, trends: Mapping[str, Trend]) -> Rule:
     known = metric or find_metric(progress.metric) or Metric(progress.metric, Dimension.COUNT, Kind.GAUGE, "")
-    value = _finite(progress.value)
+    value = finite(progress.value)
     return Rule(
         condition=progress.condition,
         role=progress.role,
@@ -133,7 +141,7 @@ def _rule(progress: Progress, metric: Metric | None, trends: Mapping[str, Trend]
 def _held(progress: Progress) -> str:
     if counted := _COUNTED.search(progress.condition):
         needed = int(counted["number"].replace("_", "")) + (counted["op"] == ">")
-        return f"{_finite(progress.value) or 0:.0f} of {needed} in {counted['window']}"
+        return f"{finite(progress.value) or 0:.0f} of {needed} in {counted['window']}"
     windows = _HELD.findall(progress.condition)
     if not windows:
         return "yes" if progress.holds else "no"
@@ -149,17 +157,17 @@ def _way(
     if not rules and not asked:
         return None
     wants_all = role is Role.DOWN or _wants_all(policy, verdict.tier, role)
-    slowest = None if asked else _slowest(rules, wants_all=wants_all)
+    decisive = None if asked else _decisive(rules, wants_all=wants_all)
     return Way(
         role=role,
         target=source.target if source else None,
-        monthly=_finite(source.monthly_then) if source else None,
+        monthly=finite(source.monthly_then) if source else None,
         asked=asked,
         wants_all=wants_all,
         rules=tuple(rules),
         blockers=source.blockers if source else None,
-        not_before=_earliest(verdict.at, source, slowest, asked=asked),
-        waits_for=slowest.condition if slowest and not slowest.holds else None,
+        not_before=_earliest(verdict.at, source, decisive, asked=asked),
+        waits_for=decisive if decisive and not decisive.holds else None,
     )
 
 
@@ -179,27 +187,32 @@ def _wants_all(policy: Policy | None, tier: str | None, role: Role) -> bool:
     return rules is not None and rules.all is not None
 
 
-def _slowest(rules: Sequence[Rule], *, wants_all: bool) -> Rule | None:
-    """The condition that a way waits for: of `all` the last one that could hold, of `any` the first."""
+def _decisive(rules: Sequence[Rule], *, wants_all: bool) -> Rule | None:
+    """The condition that a way waits for: of `all` the last one that could hold; of `any` the first, of those that build if any does."""
+
+    def when(rule: Rule) -> tuple[bool, bool, int]:
+        return not rule.holds, not rule.holds and rule.not_before is None, rule.not_before or 0
+
+    if not rules:
+        return None
     if wants_all:
-        return max(
-            rules, key=lambda rule: (not rule.holds, not rule.holds and rule.not_before is None, rule.not_before or 0)
-        )
-    return min(rules, key=lambda rule: (not rule.holds and rule.not_before is None, rule.not_before or 0))
+        return max(rules, key=when)
+    return min([rule for rule in rules if rule.builds] or rules, key=when)
 
 
-def _earliest(now: int, source: Verdict | None, slowest: Rule | None, *, asked: bool) -> int | None:
+def _earliest(now: int, source: Verdict | None, decisive: Rule | None, *, asked: bool) -> int | None:
     """When its rules and its guards could both let it go."""
     times: list[int | None] = [now]
     if source is not None and source.blockers:
         times.append(source.not_before)
-    if not asked and slowest is not None and not slowest.holds:
-        times.append(slowest.not_before)
+    if not asked and decisive is not None and not decisive.holds:
+        times.append(decisive.not_before)
     known = [time for time in times if time is not None]
     return max(known) if len(known) == len(times) else None
 
 
-def _finite(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
+    """None for what is no number that people or JSON could read."""
     return value if value is not None and isfinite(value) else None
 
 
@@ -213,86 +226,7 @@ def in_short(explanation: Explanation) -> str:
     parts = [f"{one_line(verdict.service)}  now: {verdict_sentence(verdict)}"]
     if verdict.ask is not Ask.HOLD and not verdict.goes and verdict.not_before is not None:
         parts.append(f"earliest {format_time(verdict.not_before, verdict.at)}")
-    before, after = _finite(verdict.monthly_now), _finite(verdict.monthly_then)
+    before, after = finite(verdict.monthly_now), finite(verdict.monthly_then)
     if before is not None and after is not None:
         parts.append(monthly_step(before, after))
     return cut("; ".join(parts), 400)
-
-
-def document(explanation: Explanation) -> dict[str, object]:
-    """The same for machines: plain JSON values, never NaN. Times in ms UTC, `…_utc` in ISO 8601, values in base units."""
-    verdict = explanation.verdict
-    return {
-        "at": verdict.at,
-        "service": verdict.service,
-        "service_id": verdict.service_id,
-        "tier": verdict.tier,
-        "plan": explanation.plan,
-        "ask": str(verdict.ask),
-        "target": verdict.target,
-        "emergency": verdict.emergency,
-        "why": str(verdict.why),
-        "sentence": verdict_sentence(verdict),
-        "since": verdict.since,
-        "not_before": explanation.not_before,
-        "not_before_utc": _iso(explanation.not_before),
-        "monthly_now": _finite(verdict.monthly_now),
-        "monthly_then": _finite(verdict.monthly_then),
-        "blind": verdict.blind,
-        "blockers": [_blocker(blocker) for blocker in verdict.blockers],
-        "alerts": list(verdict.alerts),
-        "conditions": [_condition(rule) for rule in _all_rules(explanation)],
-        "ways": [_way_document(way) for way in explanation.ways],
-    }
-
-
-def _all_rules(explanation: Explanation) -> Iterator[Rule]:
-    for way in explanation.ways:
-        yield from way.rules
-    yield from explanation.alerts
-
-
-def _blocker(blocker: Blocker) -> dict[str, object]:
-    words = WORDS[blocker.why]
-    return {
-        "why": str(blocker.why),
-        "until": blocker.until,
-        "until_utc": _iso(blocker.until),
-        "detail": blocker.detail,
-        "meaning": words.meaning,
-        "action": words.action,
-    }
-
-
-def _condition(rule: Rule) -> dict[str, object]:
-    trend = rule.trend and {"span_ms": rule.trend.span, "values": list(rule.trend.values)}
-    return {
-        "condition": rule.condition,
-        "role": str(rule.role),
-        "metric": rule.metric,
-        "holds": rule.holds,
-        "value": rule.value,
-        "held": round(rule.held, 3),
-        "covered": round(rule.covered, 3),
-        "lacking": rule.lacking,
-        "not_before": rule.not_before,
-        "trend": trend,
-    }
-
-
-def _way_document(way: Way) -> dict[str, object]:
-    return {
-        "role": str(way.role),
-        "target": way.target,
-        "monthly": way.monthly,
-        "asked": way.asked,
-        "wants": "all" if way.wants_all else "any",
-        "blockers": None if way.blockers is None else [_blocker(blocker) for blocker in way.blockers],
-        "not_before": way.not_before,
-        "not_before_utc": _iso(way.not_before),
-        "waits_for": way.waits_for,
-    }
-
-
-def _iso(at: int | None) -> str | None:
-    return None if at is None else datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds")
