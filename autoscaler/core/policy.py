@@ -315,8 +315,5 @@ class Policy(_Part):
 
 
 def read_policy(plain: object) -> Policy:
-    """The policy of a tree of literal values; its sentences may speak of the metrics that it names itself.
-
-    Raises pydantic.ValidationError with everything that is wrong.
-    """
+    """A tree of literal values as a policy, whose sentences may speak of its own metrics. Raises pydantic.ValidationError."""
     return Policy.model_validate(plain, context=vocabulary_of(plain))
