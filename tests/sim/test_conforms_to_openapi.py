@@ -33,10 +33,17 @@ def as_really_sent(document):
     schemas["plan"].pop("enum", None)
     schemas["paidPlan"].pop("enum", None)
     bad_request = document["paths"]["/services/{serviceId}"]["patch"]["responses"]["400"]
+    as_everywhere = document["paths"]["/services/{serviceId}"]["get"]["responses"]
+    # The metrics: it wants a unit of every value, and has it at the series only.
+    series = document["paths"]["/metrics/cpu"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    series.pop("required", None)
+    series["items"]["properties"]["values"]["items"]["required"] = ["timestamp", "value"]
     served = {}
     for operation in OPERATIONS:
         described = document["paths"][operation.path][operation.method.lower()]
         described["responses"].setdefault("400", bad_request)
+        if operation.path.startswith("/metrics/"):  # they have a key and limits too, though the document is silent
+            described["responses"] |= {status: as_everywhere[status] for status in ("401", "406", "429")}
         served.setdefault(operation.path, {})[operation.method.lower()] = described
         if "parameters" in document["paths"][operation.path]:
             served[operation.path]["parameters"] = document["paths"][operation.path]["parameters"]
@@ -98,8 +105,10 @@ def known(sim):
     }
 
 
+METRICS = ("cpu", "cpu-limit", "memory", "memory-limit", "http-requests", "http-latency")
 USUAL_CALLS = (
     ("list_services", {}, None),
+    *((f"get_{name.replace('-', '_')}", {"query": f"?resource={SERVICE}"}, None) for name in METRICS),
     ("retrieve_service", {}, None),
     ("update_service", {}, {"serviceDetails": {"plan": "standard"}}),
     ("get_env_vars_for_service", {}, None),
@@ -152,7 +161,8 @@ def test_the_usual_calls_succeed_and_conform(schema):
                 values = {"serviceId": SERVICE, "deployId": service.deploys[-1].id, **path}
                 values["blueprintId"] = sim.world.blueprints[0][1]["id"]
                 content = None if body is None else json.dumps(body).replace("{first_deploy}", first)
-                reply = await http.request(operation.method, operation.path.format(**values), content=content)
+                url = operation.path.format(**values) + path.get("query", "")
+                reply = await http.request(operation.method, url, content=content)
                 assert reply.status_code < 300, (name, reply.text)
                 schema[operation.path][operation.method].validate_response(Response.from_httpx(reply, verify=False))
 
