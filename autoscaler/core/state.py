@@ -15,7 +15,11 @@ from autoscaler.core.masks import Clock
 from autoscaler.core.metrics import Kind
 from autoscaler.core.observations import Masked, Missed, Observation, Reading, Signal, TierChanged
 from autoscaler.core.policy import Policy, Tier
-from autoscaler.core.watch import Standing, Watch, rate_window, watch_for
+from autoscaler.core.ratio import rate_window
+from autoscaler.core.told import CountWatch, ValueWatch
+from autoscaler.core.watch import Bit, Holding, Standing, Watch
+from autoscaler.core.watches import Watches
+from autoscaler.core.window import NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Key:
     ceiling: float | None = None
     patience: int = 1
     """How many times its own window it must hold: more than once where an earlier down failed."""
+    is_of_memory: bool = False
 
 
 class State:
@@ -49,9 +54,12 @@ class State:
         self.clock = Clock()
         self.memory_clock = Clock()
         """Memory is masked only after our own downgrade: what a starting app needs, it needs."""
+        self._holding = Holding()
         self._watches: dict[Key, Watch] = {}
-        self._of_memory: dict[Key, Watch] = {}
-        self._of_load: dict[Key, Watch] = {}
+        self._told: list[CountWatch | ValueWatch] = []
+        self._values: list[ValueWatch] = []
+        self._told_due = NEVER
+        """When one of those ceases to hold by time alone."""
         self._start_windows(keep=())
 
     def fold(self, observation: Observation) -> None:
@@ -65,6 +73,7 @@ class State:
         match observation:
             case Reading():
                 self._reading(observation)
+                return
             case Missed():
                 self._missed(observation)
             case Masked():
@@ -73,6 +82,20 @@ class State:
                 self._tier_changed(observation)
             case Signal():
                 self._signal(observation)
+        self._settle()
+
+    @property
+    def holding(self) -> int:
+        """Which conditions hold as of the newest observation: bit n stands for the nth of `keys`.
+
+        As long as it is the same, no condition asks for anything else: `decide` needs not be called to know that.
+        """
+        return self._holding.bits
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The conditions, in the order of the bits of `holding`."""
+        return tuple(self._watches)
 
     def unmasked(self, at: int) -> int:
         """The clock on which windows run: stands still while a mask lasts."""
@@ -88,10 +111,9 @@ class State:
 
     def standing(self, key: Key, now: int) -> Standing:
         """Where a condition stands, its times back on the wall clock."""
-        watch = self._watches[key]
-        clock = self.memory_clock if key in self._of_memory else self.clock
+        clock = self.memory_clock if key.is_of_memory else self.clock
         unmasked = clock.unmasked(now)
-        standing = watch.standing(unmasked, now)
+        standing = self._watches[key].standing(unmasked, now)
         if standing.not_before is None:
             return standing
         return replace(standing, not_before=standing.not_before - unmasked + clock.masked_until(now))
@@ -101,32 +123,56 @@ class State:
         self.usage.answered(reading)
         if before is None or before.process != reading.process:
             self._new_process(reading, first=before is None)
-        if not self.memory_clock.is_masked(reading.at):
-            at = self.memory_clock.unmasked(reading.at)
-            for watch in self._of_memory.values():
-                watch.reading(at, reading)
-        if self.clock.is_masked(reading.at):
+        at = reading.at
+        if self.clock.is_masked(at) or self.memory_clock.is_masked(at):
+            self._masked_reading(reading)
             return
-        at = self.clock.unmasked(reading.at)
-        for watch in self._of_load.values():
-            watch.reading(at, reading)
+        self._of_memory.reading(self.memory_clock.unmasked(at), reading)
+        self._of_load.reading(self.clock.unmasked(at), reading)
         self.peaks.add(reading, self._instances)
         self.usage.reading(reading)
+        for value in self._values:
+            if value.reading(reading):
+                self._told_due = -NEVER
+        if at >= self._told_due:
+            self._settle_told()
+
+    def _masked_reading(self, reading: Reading) -> None:
+        """Memory may be evidence while load is none."""
+        at = reading.at
+        if not self.memory_clock.is_masked(at):
+            self._of_memory.reading(self.memory_clock.unmasked(at), reading)
+        if not self.clock.is_masked(at):
+            self._of_load.reading(self.clock.unmasked(at), reading)
+            self.peaks.add(reading, self._instances)
+            self.usage.reading(reading)
+            for value in self._values:
+                value.reading(reading)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Look at every condition: something other than a usual reading was seen."""
+        self._of_memory.settle(self.memory_clock.unmasked(self.newest))
+        self._of_load.settle(self.clock.unmasked(self.newest))
+        self._settle_told()
+
+    def _settle_told(self) -> None:
+        self._told_due = min((one.settle(self.newest) for one in self._told), default=NEVER)
 
     def _missed(self, missed: Missed) -> None:
         self.usage.missed(missed)
         if self.clock.is_masked(missed.at):
             return
-        at = self.clock.unmasked(missed.at)
-        for watch in self._of_load.values():
-            watch.missed(at, missed)
+        self._of_load.missed(self.clock.unmasked(missed.at), missed)
+        for one in self._told:
+            one.missed(missed)
 
     def _signal(self, signal: Signal) -> None:
         self.lessons.signal(signal)
         if signal.name == OUT_OF_MEMORY:
             self.usage.killed_at = max(self.usage.killed_at or 0, signal.at)
-        for watch in self._watches.values():
-            watch.signal(signal)
+        for one in self._told:
+            one.signal(signal)
 
     def _new_process(self, reading: Reading, *, first: bool) -> None:
         """Masked until it is warm; one that does not say when it began is taken to begin when it takes over from another."""
@@ -168,28 +214,47 @@ class State:
 
     def _start_windows(self, keep: tuple[str, ...]) -> None:
         """All windows anew, but for the counted signals named in `keep` and for business values."""
-        old = self._watches
-        self._watches, self._of_memory, self._of_load = {}, {}, {}
+        old, self._watches = self._watches, {}
+        self._of_memory, self._of_load = (Watches(self.policy.evidence, self.every) for _ in range(2))
+        self._told = []
+        self._holding.bits = 0
         for key, condition in _all_keys(self.policy, self.patience):
-            kept = condition.metric.name in keep or condition.metric.kind is Kind.BUSINESS
-            watch = (kept and old.get(key)) or self._watch(key, condition)
-            self._watches[key] = watch
-            (self._of_memory if condition.metric.name in MEMORY else self._of_load)[key] = watch
+            if key not in self._watches:
+                bit = Bit(self._holding, len(self._watches))
+                if condition.metric.kind in {Kind.COUNTED, Kind.BUSINESS}:
+                    kept = condition.metric.name in keep or condition.metric.kind is Kind.BUSINESS
+                    self._watches[key] = self._told_watch(condition, bit, old.get(key) if kept else None)
+                else:
+                    self._watches[key] = self._watch(key, condition, bit)
+        self._values = [one for one in self._told if isinstance(one, ValueWatch)]
+        self._settle()
 
-    def _watch(self, key: Key, condition: Condition) -> Watch:
+    def _watch(self, key: Key, condition: Condition, bit: Bit) -> Watch:
         """One that is patient holds for longer, but is pooled over no longer: a short peak must not drown in a long window."""
-        evidence = self.policy.evidence
-        if key.patience > 1 and condition.held:
-            evidence = evidence.model_copy(update={"rate_window": rate_window(condition, evidence, self.every)})
+        rate = rate_window(condition, self.policy.evidence, self.every)
         if key.patience > 1:
             over = condition.over if condition.held else condition.over * key.patience
             condition = replace(condition, held=condition.held * key.patience, over=over)
-        return watch_for(condition, evidence, self.every, upward=key.upward, ceiling=key.ceiling)
+            rate = over or rate
+        watches = self._of_memory if key.is_of_memory else self._of_load
+        return watches.add(condition, bit, rate, upward=key.upward, ceiling=key.ceiling)
+
+    def _told_watch(self, condition: Condition, bit: Bit, old: Watch | None) -> CountWatch | ValueWatch:
+        """Counted signals and business values: what was told of them may outlive the windows."""
+        if isinstance(old, CountWatch | ValueWatch):
+            old.bit = bit
+            watch = old
+        elif condition.metric.kind is Kind.COUNTED:
+            watch = CountWatch(condition, bit)
+        else:
+            watch = ValueWatch(condition, self.policy.evidence, bit)
+        self._told.append(watch)
+        return watch
 
 
 def up_key(condition: Condition) -> Key:
     """The watch of a condition that is judged upwards: up rules, emergencies, alerts."""
-    return Key(condition.text, upward=True)
+    return Key(condition.text, upward=True, is_of_memory=condition.metric.name in MEMORY)
 
 
 def down_key(condition: Condition, policy: Policy, tier: Tier, patience: int = 1) -> Key:
@@ -201,7 +266,13 @@ def down_key(condition: Condition, policy: Policy, tier: Tier, patience: int = 1
         for rule in (rules.conditions if rules else ())
         if rule.metric == condition.metric and rule.op.is_upward
     ]
-    return Key(condition.text, upward=False, ceiling=min(bounds, default=None), patience=patience)
+    return Key(
+        condition.text,
+        upward=False,
+        ceiling=min(bounds, default=None),
+        patience=patience,
+        is_of_memory=condition.metric.name in MEMORY,
+    )
 
 
 def _longest_down(policy: Policy) -> int:

@@ -1,14 +1,20 @@
-"""What one condition has seen so far. One class for each way of judging (design, Evidence 1 to 3)."""
+"""What one condition has seen so far, judged sample by sample: gauges both ways, and ratios upwards (design, Evidence 1 to 3).
 
+Conditions on the same metric share a *feed*, which knows between which bounds a value has to stay, and until when, for nothing
+to change: the usual sample costs a few comparisons, however many conditions there are and however long their windows.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf, nextafter
 from typing import Protocol
 
-from autoscaler.core.conditions import Condition
-from autoscaler.core.durations import MINUTE, format_duration
-from autoscaler.core.metrics import Dimension, Kind
-from autoscaler.core.observations import Miss, Missed, Reading, Signal
-from autoscaler.core.policy import Evidence
-from autoscaler.core.window import Coverage, Function, Held, Marks, Pool
+from autoscaler.core.conditions import Condition, Op
+from autoscaler.core.durations import format_duration
+from autoscaler.core.observations import Miss, Missed, Reading
+from autoscaler.core.pools import MILLIONTHS, Ratio
+from autoscaler.core.window import NEVER, Beat, Coverage, Function, Held, Marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,127 +30,151 @@ class Standing:
 
 
 class Watch(Protocol):
-    """`at` and `now` are unmasked time; `wall` is the true one."""
-
-    def reading(self, at: int, reading: Reading) -> None:
-        """A good report outside every mask."""
-
-    def missed(self, at: int, missed: Missed) -> None:
-        """A poll without one."""
-
-    def signal(self, signal: Signal) -> None:
-        """Something counted, or a business value; by the wall clock, never masked."""
+    """What one condition remembers."""
 
     def standing(self, now: int, wall: int) -> Standing:
-        """Where it stands."""
+        """Where it stands, for people. `now` is unmasked time; `wall` is the true one."""
 
 
-def rate_window(condition: Condition, evidence: Evidence, every: int) -> int:
-    """Over which requests are pooled: a twelfth of `for`, at least 5 min and five polls, or what the policy says; all of a `mean`."""
-    return condition.over or evidence.rate_window or max(condition.window // 12, 5 * MINUTE, 5 * every)
+@dataclass(slots=True)
+class Holding:
+    """Which conditions hold, a bit for each: as of the newest observation."""
+
+    bits: int = 0
 
 
-class _Quiet:
-    """Does nothing with what it does not watch."""
+class Bit:
+    """One condition's bit among those that hold."""
 
-    def reading(self, at: int, reading: Reading) -> None:
-        """Not watched."""
+    __slots__ = ("_among", "_mask", "holds")
 
-    def missed(self, at: int, missed: Missed) -> None:
-        """Not watched."""
+    def __init__(self, among: Holding, place: int) -> None:
+        self._among = among
+        self._mask = 1 << place
+        self.holds = False
 
-    def signal(self, signal: Signal) -> None:
-        """Not watched."""
+    def flip(self) -> None:
+        """It holds now and did not, or the other way round."""
+        self.holds = not self.holds
+        self._among.bits ^= self._mask
 
 
-class SampleWatch(_Quiet):
-    """Judged sample by sample: gauges both ways, and ratios upwards (pooled over the trailing rate window first)."""
+class Thin:
+    """Whether too few requests came for a ratio to be evidence upwards (design, Evidence 2)."""
 
-    def __init__(self, condition: Condition, evidence: Evidence, every: int, *, upward: bool) -> None:
-        self._condition = condition
-        self._every = every
-        self._upward = upward
-        self._held = Held(condition.held, every, condition.share, upward) if condition.held else None
-        rises = condition.op.is_upward
+    __slots__ = ("_empty", "_least", "_most_empty", "mark_empty", "requests")
+
+    def __init__(self, condition: Condition, requests: Ratio, least: int, every: int) -> None:
+        self.requests = requests
+        self._least = least
+        samples = max(1, requests.tail.window // every)
+        self._empty = Marks(requests.tail.window, samples * 2 // 3)
+        self._most_empty = max(1, condition.held // every) * 2 // 3 if condition.held else None
+        self.mark_empty = self._empty.mark
+
+    def lacking(self, now: int) -> str | None:
+        """What is missing, or None."""
+        _, requests = self.requests.sums(now)
+        if requests < self._least * MILLIONTHS:
+            return f"{requests / MILLIONTHS:.0f} of {self._least} requests"
+        if self._most_empty is not None and self._empty.count(now) > self._most_empty:
+            return "requests in fewer than a third of its samples"
+        return None
+
+
+class SampleWatch:
+    """A condition that is judged sample by sample."""
+
+    __slots__ = (
+        "_bit",
+        "_cut",
+        "_feed",
+        "_function",
+        "_good",
+        "_held",
+        "_rises",
+        "_turns_at",
+        "condition",
+        "takes_all",
+        "thin",
+    )
+
+    def __init__(self, condition: Condition, feed: "Feed", bit: Bit, *, upward: bool, thin: Thin | None = None) -> None:
+        self.condition = condition
+        self.thin = thin
+        self._bit = bit
+        self._feed = feed
+        self._good = False
+        self._turns_at = -NEVER
+        self._rises, self._cut = condition.op.is_upward, cut(condition)
+        held, over = condition.held, condition.over
+        self._held = Held(condition.share, Coverage(held, feed, upward=upward)) if held else None
         self._function = (
-            Function(condition.function, condition.over, every, rises=rises, upward=upward)
+            Function(condition.function, Coverage(over, feed, upward=upward), rises=self._rises)
             if condition.function
             else None
         )
-        self._value: float | None = None
-        self._good = False
-        self._at: int | None = None
-        window = rate_window(condition, evidence, every)
-        self._pool = Pool(window)
-        samples = max(1, condition.window // every)
-        self._empty = Marks(condition.window or window, samples * 2 // 3)
-        self._requests = Pool(condition.window or window)
-        self._min_requests = evidence.min_requests
-        self._is_ratio = False
+        self.takes_all = held > 0 and condition.share < 1
+        """Whether usual samples have to be told to it as well, as long as they are bad."""
+        feed.serve(self)
 
-    def reading(self, at: int, reading: Reading) -> None:
-        """One report: its gauge, or the ratio pooled up to it."""
-        if reading.stalled and not self._upward and self._condition.metric.kind is Kind.RATIO:
-            return  # requests hang: their times are not known yet, and that is no calm
-        metric = self._condition.metric
-        over = reading.increases.get(metric.over or "")
-        under = reading.increases.get(metric.under or "")
-        if over is not None and under is not None:
-            self._is_ratio = True
-            self._pooled(at, over, under)
-        elif (value := reading.gauges.get(metric.name)) is not None:
-            self._sample(at, value)
+    @property
+    def mark_bad(self) -> Callable[[int], None] | None:
+        """What a usual sample has to be told to, if anything."""
+        return self._held.mark_bad if self._held is not None else None
 
-    def missed(self, at: int, missed: Missed) -> None:
-        """A poll that timed out is a request that took at least the timeout; every other miss is a gap."""
-        metric = self._condition.metric
-        if metric.name == "unreachable" and missed.reason.is_unreachable:
-            self._sample(at, 1.0)
-        elif missed.reason is Miss.TIMED_OUT and missed.timeout and self._upward and metric.dimension is Dimension.TIME:
-            least = missed.timeout / 1000
-            if metric.name.endswith("response_time") and self._condition.op.holds(least, self._condition.bound):
-                if self._is_ratio:
-                    self._pooled(at, least, 1)
-                else:
-                    self._sample(at, least)
+    def judge(self, at: int, value: float, late: bool) -> int:  # noqa: FBT001 - called for each unusual sample
+        """A sample that is unusual for one of the feed's conditions; the earliest time at which this one can turn."""
+        good = value >= self._cut if self._rises else value < self._cut
+        if good == self._good and not late and at < self._turns_at:
+            if self.takes_all and (mark := self.mark_bad) is not None:
+                mark(at)
+            return self._turns_at
+        if self._function is not None:
+            good = self._judge_function(self._function, at, value, good=good)
+        self._good = good
+        if self._held is not None:
+            self._held.judge(at, good=good)
+        return self.settle(at)
 
-    def _pooled(self, at: int, over: float, under: float) -> None:
-        self._pool.add(at, over, under)
-        self._requests.add(at, 0.0, under)
-        total, count = self._pool.sums(at)
-        if count <= 0:
-            self._empty.add(at)
-        value = total / count * self._condition.metric.scale if count > 0 else self._value
-        if value is not None:  # an empty rate window repeats the last judgement
-            self._sample(at, value)
+    def _judge_function(self, function: Function, at: int, value: float, *, good: bool) -> bool:
+        function.judge(at, value, good=good)
+        if function.is_mean:
+            if not self._feed.is_ratio:  # a ratio was pooled over the whole of it already
+                value = self._feed.value = function.mean
+            good = self.condition.op.holds(value, self.condition.bound)
+        else:
+            good = bool(function.holds(at))
+        return good and function.lacking(at) is None
 
-    def _sample(self, at: int, value: float) -> None:
-        condition = self._condition
-        good = condition.op.holds(value, condition.bound)
-        if self._function:
-            self._function.add(at, value, good=good)
-            if (
-                self._function.mean is not None and not self._is_ratio
-            ):  # a ratio was pooled over the whole of it already
-                value = self._function.mean
-            good = (
-                condition.op.holds(value, condition.bound) if self._function.is_mean else bool(self._function.holds(at))
-            )
-            good = good and self._function.lacking(at) is None
-        self._value, self._good, self._at = value, good, at
-        if self._held:
-            self._held.add(at, good=good)
+    def settle(self, now: int) -> int:
+        """Look whether it holds; the earliest time at which that can be another, if all samples to come are usual."""
+        ripe = self._good if self._held is None else self._held.holds(now)
+        holds = ripe
+        if ripe and (self._held is None or self._function is not None or self._is_thinned):
+            holds = self._lacking(now) is None
+        if holds != self._bit.holds:
+            self._bit.flip()
+        if self._function is not None or (ripe and self._is_thinned):
+            self._turns_at = -NEVER
+        else:
+            self._turns_at = NEVER if self._held is None else self._held.turns_at(holds=ripe)
+        return self._turns_at
+
+    @property
+    def _is_thinned(self) -> bool:
+        return self.thin is not None and self._feed.is_ratio
 
     def standing(self, now: int, wall: int) -> Standing:
         """Held for its window, or, without one, true of the latest fresh sample."""
-        lacking = self._lacking(now)
+        lacking, value = self._lacking(now), self._feed.value
         if self._held is None:
             holds = lacking is None and self._good
-            return Standing(holds, self._value, float(self._good), float(self._at is not None), lacking)
+            return Standing(holds, value, float(self._good), float(self._feed.begun is not None), lacking)
         holds = lacking is None and self._held.holds(now)
         return Standing(
             holds,
-            self._value,
+            value,
             self._held.progress(),
             self._held.coverage.share(now),
             lacking,
@@ -152,160 +182,108 @@ class SampleWatch(_Quiet):
         )
 
     def _lacking(self, now: int) -> str | None:
-        if self._at is None:
+        feed = self._feed
+        if feed.begun is None:
             return "no sample yet"
-        if now - self._at > 2.5 * self._every and self._held is None:
-            return f"no sample for {format_duration(now - self._at)}"
-        if self._held and (lack := self._held.lacking(now)):
+        if self._held is None and now - feed.last > 2.5 * feed.every:
+            return f"no sample for {format_duration(now - feed.last)}"
+        if self._held is not None and (lack := self._held.coverage.lacking(now)):
             return lack
-        if self._function and (lack := self._function.lacking(now)):
+        if self._function is not None and (lack := self._function.lacking(now)):
             return lack
-        return self._thin(now) if self._is_ratio and self._upward else None
-
-    def _thin(self, now: int) -> str | None:
-        if self._condition.metric.under != "requests":
-            return None
-        _, requests = self._requests.sums(now)
-        if requests < self._min_requests:
-            return f"{requests:.0f} of {self._min_requests} requests"
-        if self._condition.held and self._empty.count(now) > max(1, self._condition.held // self._every) * 2 // 3:
-            return "requests in fewer than a third of its samples"
-        return None
+        return self.thin.lacking(now) if self.thin is not None and feed.is_ratio else None
 
 
-class CalmWatch(_Quiet):
-    """A ratio downwards: pooled over the whole window, and never once over what would send the lower tier up."""
+class Feed(Beat):
+    """The samples of one metric, for all conditions that take them alike."""
 
-    def __init__(self, condition: Condition, evidence: Evidence, every: int, ceiling: float | None) -> None:
-        self._condition = condition
-        self._ceiling = ceiling
-        self._coverage = Coverage(condition.held, every, upward=False)
-        self._whole = Pool(condition.held)
-        self._trailing = Pool(rate_window(condition, evidence, every))
-        self._peaks = Marks(condition.held, 0)
-        self._min_requests = evidence.min_requests
-        self._averages = SampleWatch(condition, evidence, every, upward=False)
+    __slots__ = (
+        "_cuts",
+        "_due",
+        "_high",
+        "_low",
+        "_marks",
+        "_takes_all",
+        "_timeouts",
+        "is_ratio",
+        "name",
+        "value",
+        "watches",
+    )
+
+    def __init__(self, name: str, every: int, timeouts: Condition | None) -> None:
+        """`timeouts`: the condition of which a poll that timed out may be evidence; conditions with other bounds have another feed."""
+        super().__init__(every)
+        self.name = name
+        self.value: float | None = None
+        """The last judged value."""
+        self.is_ratio = False
+        """Whether reports give the counters of a ratio; else its value is taken as it is."""
+        self.watches: list[SampleWatch] = []
+        self._timeouts = timeouts
+        self._cuts: list[float] = []
+        self._low, self._high = inf, -inf
+        self._due = -NEVER
+        self._marks: tuple[Callable[[int], None], ...] = ()
+        self._takes_all: list[SampleWatch] = []
+
+    def serve(self, watch: SampleWatch) -> None:
+        """One more condition takes these samples. All are known before the first of them."""
+        self.watches.append(watch)
+        self._cuts = sorted({cut(one.condition) for one in self.watches})
+        if watch.takes_all:
+            self._takes_all.append(watch)
 
     def reading(self, at: int, reading: Reading) -> None:
-        """One report; a stalled one is a gap, an idle one is calm."""
-        metric = self._condition.metric
-        over, under = reading.increases.get(metric.over or ""), reading.increases.get(metric.under or "")
-        if over is None or under is None:
-            self._averages.reading(at, reading)
-            return
-        if reading.stalled:
-            return
-        self._coverage.seen(at)
-        self._whole.add(at, over, under)
-        self._trailing.add(at, over, under)
-        total, count = self._trailing.sums(at)
-        if (
-            self._ceiling is not None
-            and count >= max(1, self._min_requests)
-            and total / count * metric.scale > self._ceiling
-        ):
-            self._peaks.add(at)
-
-    def standing(self, now: int, wall: int) -> Standing:
-        """Calm all along, or what is still lacking."""
-        condition = self._condition
-        if self._coverage.begun is None:
-            return self._averages.standing(now, wall)  # an endpoint that gives only its own averages
-        total, count = self._whole.sums(now)
-        value = total / count * condition.metric.scale if count else None
-        calm = value is None or condition.op.holds(value, condition.bound)  # nobody came: idle is calm
-        lacking = self._coverage.lacking(now)
-        if lacking is None and self._peaks.count(now):
-            lacking = "a peak in its window would send the smaller tier up"
-        begun, last = self._coverage.begun, self._coverage.last or now
-        watched = min(1.0, (last - begun) / condition.held)
-        holds = lacking is None and calm and watched >= 1
-        return Standing(
-            holds,
-            value,
-            watched if calm and lacking is None else 0.0,
-            self._coverage.share(now),
-            lacking,
-            None if holds else max(now, begun + condition.held),
-        )
-
-
-MOST_PEOPLE = 1000
-"""So many are remembered, if no more are needed: the last ones."""
-
-
-class CountWatch(_Quiet):
-    """Signals within a time, by the wall clock: an OOM kill is never masked."""
-
-    def __init__(self, condition: Condition) -> None:
-        self._condition = condition
-        self._needed = int(condition.bound) + (condition.op == ">")
-        self._marks = Marks(condition.within, self._needed)
-        self._people: dict[str, int] = {}
-        """Who told of one, and when last: the same person twice is one."""
+        """A good report outside every mask."""
+        value = reading.gauges.get(self.name)
+        if value is None:
+            self.settle(at)
+        else:
+            self.sample(at, value)
 
     def missed(self, at: int, missed: Missed) -> None:
-        """A poll that timed out is a signal of its own."""
-        if missed.reason is Miss.TIMED_OUT and self._condition.metric.name == "poll_timeouts":
-            self._marks.add(missed.at)
+        """A poll that timed out is a request that took at least the timeout; every other miss is a gap."""
+        condition = self._timeouts
+        if self.name == "unreachable" and missed.reason.is_unreachable:
+            self.sample(at, 1.0)
+        elif condition is not None and missed.reason is Miss.TIMED_OUT and missed.timeout:
+            least = missed.timeout / 1000
+            if condition.op.holds(least, condition.bound):
+                self.timed_out(at, least)
+        self.settle(at)
 
-    def signal(self, signal: Signal) -> None:
-        """Counted when it is ours."""
-        if signal.name != self._condition.metric.name:
+    def timed_out(self, at: int, least: float) -> None:
+        """A request took so many seconds, or more."""
+        self.sample(at, least)
+
+    def sample(self, at: int, value: float) -> None:
+        """One judged value. The usual one comes on time, on the same side of every bound as the one before."""
+        self.value = value
+        if self._low <= value < self._high and at - self.last <= self.on_time and at < self._due:
+            self.last = at
+            for mark in self._marks:
+                mark(at)
             return
-        if signal.who is None:
-            self._marks.add(signal.at, times=max(1, int(signal.value)))
-            return
-        self._people[signal.who] = max(signal.at, self._people.get(signal.who, 0))
-        if len(self._people) > max(MOST_PEOPLE, self._needed):
-            del self._people[min(self._people, key=self._people.__getitem__)]
+        late = at - self.last > self.on_time
+        self.seen(at)
+        due = NEVER
+        for watch in self.watches:
+            turns_at = watch.judge(at, value, late)
+            due = min(due, turns_at)
+        self._due = due
+        place = bisect_right(self._cuts, value)
+        self._low = self._cuts[place - 1] if place else -inf
+        self._high = self._cuts[place] if place < len(self._cuts) else inf
+        if self._takes_all:
+            marks = (watch.mark_bad for watch in self._takes_all)
+            self._marks = tuple(mark for mark in marks if mark is not None)
 
-    def standing(self, now: int, wall: int) -> Standing:
-        """Enough of them, or not."""
-        since = wall - self._condition.within
-        count = self._marks.count(wall) + sum(at >= since for at in self._people.values())
-        return Standing(count >= self._needed, count, min(1.0, count / max(1, self._needed)), 1.0)
-
-
-class ValueWatch(_Quiet):
-    """A business value: holds until replaced, moves nothing when it is old."""
-
-    def __init__(self, condition: Condition, evidence: Evidence) -> None:
-        self._condition = condition
-        self._age = evidence.business_age
-        self._value: float | None = None
-        self._at = 0
-
-    def reading(self, at: int, reading: Reading) -> None:
-        """The app may tell it."""
-        value = reading.gauges.get(self._condition.metric.name)
-        if value is not None:
-            self._value, self._at = value, reading.at
-
-    def signal(self, signal: Signal) -> None:
-        """Or somebody else does."""
-        if signal.name == self._condition.metric.name and signal.at >= self._at:
-            self._value, self._at = signal.value, signal.at
-
-    def standing(self, now: int, wall: int) -> Standing:
-        """True of the last value, if that is fresh."""
-        if self._value is None:
-            return Standing(holds=False, value=None, held=0.0, covered=0.0, lacking="never told")
-        if wall - self._at > self._age:
-            lacking = f"last told {format_duration(wall - self._at)} ago"
-            return Standing(holds=False, value=self._value, held=0.0, covered=0.0, lacking=lacking)
-        good = self._condition.op.holds(self._value, self._condition.bound)
-        return Standing(good, self._value, float(good), 1.0)
+    def settle(self, now: int) -> None:
+        """Look at each condition; and at none again before something unusual is seen, or the earliest time at which one can turn."""
+        self._due = min(watch.settle(now) for watch in self.watches)
 
 
-def watch_for(condition: Condition, evidence: Evidence, every: int, *, upward: bool, ceiling: float | None) -> Watch:
-    """The right watch for a condition. `ceiling`: what the lower tier's own up rule bears of this metric, downwards."""
-    match condition.metric.kind:
-        case Kind.COUNTED:
-            return CountWatch(condition)
-        case Kind.BUSINESS:
-            return ValueWatch(condition, evidence)
-        case Kind.RATIO if not upward and condition.held and condition.share == 1 and not condition.function:
-            return CalmWatch(condition, evidence, every, ceiling)
-        case _:
-            return SampleWatch(condition, evidence, every, upward=upward)
+def cut(condition: Condition) -> float:
+    """The least value on the upper side of the bound. A bound itself lies there for >= and <, and below for > and <=."""
+    return nextafter(condition.bound, inf) if condition.op in {Op.ABOVE, Op.AT_MOST} else condition.bound

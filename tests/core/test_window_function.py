@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.core.conditions import Op
-from autoscaler.core.window import Function
 from tests.support.evidence import EVERY, START
 from tests.support.oracle import percentile_is_above
+from tests.support.windows import Function
 
 BOUND = 10.0
 VALUES = st.lists(st.sampled_from((9.0, 10.0, 11.0, 11.0, 12.0)), min_size=1, max_size=60)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.core.durations import HOUR, MINUTE
-from autoscaler.core.window import Held
 from tests.support.evidence import EVERY, START
 from tests.support.oracle import longest_gap, lost, prometheus_for, share_of_closed_window
+from tests.support.windows import Held
 
 WINDOWS = st.integers(1, 30).map(lambda polls: polls * EVERY)
 GOODS = st.lists(st.booleans() | st.just(value=True), min_size=1, max_size=120)

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.core.durations import DAY, HOUR
-from autoscaler.core.window import BUCKETS, Marks, Pool
+from autoscaler.core.pools import BUCKETS, Pool
+from autoscaler.core.window import Marks
 from tests.support.evidence import EVERY, START
 from tests.support.oracle import pooled
 
@@ -55,7 +56,7 @@ def test_a_pool_is_exact_to_within_one_bucket(samples, window):
         kept.append((now, over, under))
         pool.add(now, over, under)
         found = pool.sums(now)
-        least, most = pooled(kept, now, window), pooled(kept, now, window + pool._step)
+        least, most = pooled(kept, now, window), pooled(kept, now, window + pool.tail.step)
         assert all(low <= value <= high for low, value, high in zip(least, found, most, strict=True))
 
 
@@ -77,7 +78,7 @@ def test_an_increase_at_the_very_start_of_the_window_belongs_to_the_time_before(
     pool.add(START, 100.0, 100.0)
     pool.add(START + 300_000, 1.0, 1.0)
     assert pool.sums(START + 299_999) == (101.0, 101.0)
-    assert pool.sums(START + 300_000 + pool._step) == (1.0, 1.0)
+    assert pool.sums(START + 300_000 + pool.tail.step) == (1.0, 1.0)
 
 
 def test_a_pool_keeps_a_bounded_number_of_buckets():
@@ -85,7 +86,7 @@ def test_a_pool_keeps_a_bounded_number_of_buckets():
     for poll in range(100_000):
         pool.add(START + poll * EVERY, 1.0, 1.0)
         pool.sums(START + poll * EVERY)
-    assert len(pool._buckets) <= BUCKETS + 2
+    assert len(pool.tail) <= BUCKETS + 2
 
 
 def test_no_rounding_error_survives_an_empty_window():
