@@ -205,10 +205,11 @@ class Usage:
         )
 
     def unhelped(self, metrics: Iterable[str], now: int) -> str:
-        """The last up because of one of these metrics, when it did not help; empty when it did, or nobody knows."""
+        """That the last up for each of these metrics did not help; empty when one of them did, or nobody knows."""
         remembered = now - HELP_REMEMBERED * self._evidence.help_after
-        found = (self._unhelped.get(name) for name in metrics)
-        return ", ".join(str(one) for one in found if one is not None and one.judged_at > remembered)
+        found = [self._unhelped.get(name) for name in sorted(metrics)]
+        known = [one for one in found if one is not None and one.judged_at > remembered]
+        return ", ".join(map(str, known)) if len(known) == len(found) else ""
 
     def _hour(self, reading: Reading) -> None:
         start = reading.at - reading.at % HOUR

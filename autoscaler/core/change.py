@@ -111,6 +111,10 @@ class Change:
     policy_digest: str = ""
     spent: tuple[str, ...] = ()
     """Counted signals among its causes."""
+    scheduled: bool = False
+    """Whether a schedule raises it, or it is given back after one."""
+    advice: str = ""
+    """What else would do, in words; empty when nothing is known."""
     soak: int = 0
     watch: int = 0
     state: State = State.APPROVED

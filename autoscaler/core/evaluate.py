@@ -4,9 +4,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from autoscaler.core.conditions import Condition
+from autoscaler.core.durations import MINUTE
 from autoscaler.core.fit import Misfit
+from autoscaler.core.metrics import Kind
 from autoscaler.core.policy import AtLeast, Policy, Rules, Tier
 from autoscaler.core.state import Key, State, down_key, up_key
+
+RECENTLY = 15 * MINUTE
+"""What a schedule raised is given back when the use of so long fits the smaller tier."""
 
 
 class Ask(StrEnum):
@@ -44,6 +49,8 @@ class Progress:
     """Why it can't be judged, in words: `window 40% seen`, `5 of 20 requests` …"""
     not_before: int | None = None
     """The earliest time at which it could hold, if all goes on as it does."""
+    patience: int = 1
+    """How many times its own window it must hold: 2, 4 or 8 after downs that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,24 @@ class Decision:
     fit_note: str = ""
     """Of a down: how little the fit rests on."""
     deploy_loop: bool = False
+    scheduled: bool = False
+    """Whether it is a schedule's doing: an up to its floor, or the way back after it."""
+    building: tuple[str, ...] = ()
+    """Of a way back: up rules, of this rung and of the one below, that have begun to hold."""
+    only_silence: bool = False
+    """Of an up: whether nothing but `unreachable` asks for it, and neither CPU, memory nor a kill came before."""
+    not_bound: str = ""
+    """Of an up: why a bigger plan would not help, and what is slow."""
+    unhelped: str = ""
+    """Of an up: that the last one for the same cause did not help."""
+    leak: str = ""
+    """Of an up: that memory seems to leak, so that a restart would do as well."""
+    taken_over_at: int | None = None
+    """When somebody else last changed plan or count, ms UTC."""
+
+
+_CLOCK = "time"
+"""The metric of what only the time of day asks for."""
 
 
 def decide(state: State, now: int) -> Decision:
@@ -96,27 +121,32 @@ def decide(state: State, now: int) -> Decision:
         alerts=raised,
         floor=floor,
         deploy_loop=state.is_deploy_loop(now),
+        taken_over_at=state.lessons.taken_over_at,
     )
     if reasons := _satisfied(policy.emergency, emergency):
-        return _up(
-            base, policy, tier, reasons, target=policy.emergency.to if policy.emergency else None, emergency=True
-        )
+        to = policy.emergency.to if policy.emergency else None
+        asked = _up(base, policy, tier, reasons, target=to, emergency=True)
+        return replace(asked, only_silence=_is_only_silence(state, reasons))
     if reasons := _satisfied(policy.up_rules(tier), up):
-        return _up(base, policy, tier, reasons)
+        return _doubted(state, _up(base, policy, tier, reasons))
     if floor and policy.rank(floor) > policy.rank(tier.name):
-        return _up(base, policy, tier, floor_reasons)
-    if reasons := _satisfied(policy.down_rules(tier), down):
-        return _down(base, state, tier, reasons)
-    return base
+        scheduled = all(reason.metric == _CLOCK for reason in floor_reasons)
+        return replace(_up(base, policy, tier, floor_reasons), scheduled=scheduled)
+    if (lender := _given_back_to(state, tier, floor)) is not None:
+        return _give_back(base, state, tier, lender)
+    reasons = _satisfied(policy.down_rules(tier), down)
+    return _down(base, state, tier, reasons) if reasons else base
 
 
 def suppose(state: State, now: int, ask: Ask, *, emergency: bool = False) -> Decision | None:
     """The decision if the rules asked for it now: of it `explain` shows what guards would say. None where they never can."""
     policy = state.policy
-    base = replace(decide(state, now), ask=Ask.HOLD, target=None, emergency=False, reasons=())
-    tier = policy.tier(base.tier) if base.tier else None
+    decided = decide(state, now)
+    tier = policy.tier(decided.tier) if decided.tier else None
     if tier is None:
         return None
+    base = replace(decided, ask=Ask.HOLD, target=None, emergency=False, reasons=(), scheduled=False, building=())
+    base = replace(base, only_silence=False, not_bound="", unhelped="", leak="")
     if ask is Ask.DOWN:
         return _down(base, state, tier, ()) if policy.down_rules(tier) and policy.neighbour(tier.name, -1) else None
     rules = policy.emergency if emergency else policy.up_rules(tier)
@@ -161,6 +191,52 @@ def _down(base: Decision, state: State, tier: Tier, reasons: tuple[Progress, ...
     )
 
 
+def _doubted(state: State, decision: Decision) -> Decision:
+    """An up that rules ask for, with what speaks against it (design, Evidence 5 and Deciding 10)."""
+    metrics = frozenset(reason.metric for reason in decision.reasons)
+    return replace(
+        decision,
+        only_silence=_is_only_silence(state, decision.reasons),
+        not_bound=state.usage.not_bound(metrics, decision.at),
+        unhelped=state.usage.unhelped(metrics, decision.at),
+        leak=state.usage.leak(metrics),
+    )
+
+
+def _is_only_silence(state: State, reasons: tuple[Progress, ...]) -> bool:
+    return all(reason.metric == "unreachable" for reason in reasons) and not state.usage.strained()
+
+
+def _given_back_to(state: State, tier: Tier, floor: str | None) -> Tier | None:
+    """The rung from which a schedule raised this one, once no floor holds it any more."""
+    policy = state.policy
+    if floor and policy.rank(floor) >= policy.rank(tier.name):
+        return None
+    lower = policy.neighbour(tier.name, -1)
+    return lower if lower and lower.name == state.lessons.lent_from else None
+
+
+def _give_back(base: Decision, state: State, tier: Tier, lender: Tier) -> Decision:
+    """Without windows: what is used now must fit, and no up rule may be building (design, Deciding 7)."""
+    policy, now = state.policy, base.at
+    ways_up = (policy.up_rules(lender), policy.up_rules(tier), policy.emergency)
+    progress = [one for rules in ways_up for one in _upward(state, rules, Role.UP, now)]
+    over = Progress("the schedule is over", Role.DOWN, _CLOCK, True, None, 1.0, 1.0)  # noqa: FBT003 - as in _floor
+    return replace(
+        _down(base, state, tier, (over,)),
+        scheduled=True,
+        building=tuple(dict.fromkeys(one.condition for one in progress if _is_building(policy, one))),
+        misfits=state.peaks.misfits(lender, policy.guards.headroom, since=now - RECENTLY),
+        fit_note="",
+    )
+
+
+def _is_building(policy: Policy, progress: Progress) -> bool:
+    """A complaint is no trend: what is counted builds nothing before it holds."""
+    is_trend = policy.vocabulary.by_name[progress.metric].kind not in {Kind.COUNTED, Kind.BUSINESS}
+    return progress.holds or (is_trend and progress.held > 0)
+
+
 def _floor(policy: Policy, alerts: tuple[Progress, ...], now: int) -> tuple[str | None, tuple[Progress, ...]]:
     """The highest rung that an alert or a schedule asks for at least, and what asks for it."""
     asked = [
@@ -169,7 +245,7 @@ def _floor(policy: Policy, alerts: tuple[Progress, ...], now: int) -> tuple[str 
         if progress.holds and isinstance(alert.do, AtLeast)
     ]
     asked += [
-        (schedule.at_least, Progress(f"schedule {schedule.during.text}", Role.ALERT, "time", True, None, 1.0, 1.0))  # noqa: FBT003 - a Progress is written out positionally
+        (schedule.at_least, Progress(f"schedule {schedule.during.text}", Role.ALERT, _CLOCK, True, None, 1.0, 1.0))  # noqa: FBT003 - a Progress is written out positionally
         for schedule in policy.schedules
         if schedule.during.contains(now)
     ]
@@ -213,4 +289,5 @@ def _progress(state: State, condition: Condition, role: Role, key: Key, now: int
         standing.covered,
         standing.lacking,
         standing.not_before,
+        key.patience,
     )

@@ -20,5 +20,9 @@ class Facts:
     """The id of the change that is under way."""
     last_change_ended: int | None = None
     """When the last change, either way, came to its end; failed ones count."""
+    doubts: tuple[str, ...] = ()
+    """Why the app's silence may have another cause than the app, in words; empty when something else does answer."""
+    observer_suspect: str = ""
+    """That so many services went silent at once that the bot's own sight is in doubt; empty for one that answers."""
     changes_today: tuple[int, ...] = ()
     """When the ordinary changes of the last 24 hours began."""

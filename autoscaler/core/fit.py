@@ -1,7 +1,7 @@
 """Whether the peaks that were seen fit a smaller tier (design, Deciding 9)."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
 
@@ -60,11 +60,12 @@ class Peaks:
             bucket.cpu_seconds = (bucket.cpu_seconds or 0.0) + cpu_seconds * instances
         bucket.seconds += reading.increases.get("seconds", 0.0)
 
-    def misfits(self, smaller: Tier, headroom: float) -> tuple[Misfit, ...]:
-        """What of the peaks would not leave `headroom` (a share) free on the smaller tier; empty when all fits."""
+    def misfits(self, smaller: Tier, headroom: float, since: int = 0) -> tuple[Misfit, ...]:
+        """What of the peaks since then (ms) would not leave `headroom` (a share) free on the smaller tier; empty when all fits."""
+        buckets = [bucket for bucket in self._buckets if bucket.start + self._step > since]
         return tuple(
-            Misfit(METRICS[name], peak, allowed, self._buckets[0].start)
-            for name, peak, allowed in self._needs(smaller, 1 - headroom)
+            Misfit(METRICS[name], peak, allowed, buckets[0].start)
+            for name, peak, allowed in self._needs(buckets, smaller, 1 - headroom)
             if peak is not None and peak > allowed
         )
 
@@ -76,31 +77,34 @@ class Peaks:
         seen = round(sum(bucket.seconds for bucket in self._buckets) * 1000)
         notes = [
             f"nobody told its {name}"
-            for name, peak, _ in self._needs(smaller, 1.0)
+            for name, peak, _ in self._needs(self._buckets, smaller, 1.0)
             if peak is None and name != "cpu_percent"  # the seed's endpoint never tells it
         ]
         if seen < self.window - min(self.window // 10, DAY):
             notes.insert(0, f"only {format_duration(seen)} of {format_duration(self.window)} history")
         return ", ".join(notes)
 
-    def _needs(self, smaller: Tier, room: float) -> Iterator[tuple[str, float | None, float]]:
+    def _needs(
+        self, buckets: Iterable[_Bucket], smaller: Tier, room: float
+    ) -> Iterator[tuple[str, float | None, float]]:
         """Each metric's peak as it would be on one instance of the smaller tier, and what that bears."""
-        memory = [bucket.memory for bucket in self._buckets if bucket.memory is not None]
+        memory = [bucket.memory for bucket in buckets if bucket.memory is not None]
         yield "memory_usage", max(memory, default=None), smaller.size.memory * room
-        cores = self._cores()
+        cores = _cores(buckets)
         percent = None if cores is None else cores / smaller.instances / smaller.size.cpu * 100
         yield "cpu_percent", percent, 100 * room
         limit = smaller.env.get(CONCURRENCY_LIMIT, "")
         if limit.isdecimal():
-            requests = [bucket.concurrency for bucket in self._buckets if bucket.concurrency is not None]
+            requests = [bucket.concurrency for bucket in buckets if bucket.concurrency is not None]
             peak = max(requests) / smaller.instances if requests else None
             yield "concurrent_requests", peak, int(limit) * room
 
-    def _cores(self) -> float | None:
-        """Of all instances: the 95th percentile over the buckets' means."""
-        means = sorted(
-            bucket.cpu_seconds / bucket.seconds
-            for bucket in self._buckets
-            if bucket.cpu_seconds is not None and bucket.seconds > 0
-        )
-        return means[ceil(len(means) * 0.95) - 1] if means else None
+
+def _cores(buckets: Iterable[_Bucket]) -> float | None:
+    """Of all instances: the 95th percentile over the buckets' means."""
+    means = sorted(
+        bucket.cpu_seconds / bucket.seconds
+        for bucket in buckets
+        if bucket.cpu_seconds is not None and bucket.seconds > 0
+    )
+    return means[ceil(len(means) * 0.95) - 1] if means else None

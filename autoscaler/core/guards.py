@@ -20,17 +20,23 @@ class Why(StrEnum):
     TIER_UNKNOWN = "tier_unknown"
     OFF_LADDER = "off_ladder"
     SUSPENDED = "suspended"
+    OBSERVER_SUSPECT = "observer_suspect"
+    UNREACHABLE = "unreachable"
     CHANGE_OPEN = "change_open"
     AT_TOP = "at_top"
     LOWER_TIER_WOULD_GO_UP = "lower_tier_would_go_up"
     FLOOR = "floor"
+    UP_BUILDING = "up_building"
     DOES_NOT_FIT = "does_not_fit"
+    RESPECT = "respect"
     DEPLOY_LOOP = "deploy_loop"
     COOLDOWN = "cooldown"
     MAX_CHANGES = "max_changes"
     NOT_DURING = "not_during"
     BUDGET = "budget"
     DISK_DOWNTIME = "disk_downtime"
+    NOT_RESOURCE_BOUND = "not_resource_bound"
+    DID_NOT_HELP = "did_not_help"
     APPROVAL_REQUIRED = "approval_required"
     MODE_ASK = "mode_ask"
     MODE_OBSERVE = "mode_observe"
@@ -42,7 +48,18 @@ class Why(StrEnum):
 
 
 _FOR_PEOPLE = frozenset(
-    {Why.OFF_LADDER, Why.AT_TOP, Why.BUDGET, Why.DISK_DOWNTIME, Why.APPROVAL_REQUIRED, Why.MODE_ASK, Why.MODE_OBSERVE}
+    {
+        Why.OFF_LADDER,
+        Why.UNREACHABLE,
+        Why.AT_TOP,
+        Why.BUDGET,
+        Why.DISK_DOWNTIME,
+        Why.NOT_RESOURCE_BOUND,
+        Why.DID_NOT_HELP,
+        Why.APPROVAL_REQUIRED,
+        Why.MODE_ASK,
+        Why.MODE_OBSERVE,
+    }
 )
 
 
@@ -81,6 +98,10 @@ class Verdict:
     """What the target would cost; None when nothing is asked for."""
     since: int
     """When this verdict (see `key`) first stood."""
+    scheduled: bool = False
+    """Whether it is a schedule's doing: an up to its floor, or the way back after it."""
+    leak: str = ""
+    """That memory seems to leak, so that a restart would do as well as the up that is asked for; else empty."""
     blind: str = ""
     """Why the last poll gave no reading; empty when it gave one."""
 
@@ -132,6 +153,8 @@ def judge(policy: Policy, decision: Decision, facts: Facts) -> Verdict:
         monthly_now=tier.monthly if tier else None,
         monthly_then=target.monthly if target else None,
         since=decision.at,
+        scheduled=decision.scheduled,
+        leak=decision.leak,
     )
 
 
@@ -141,17 +164,46 @@ def _blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier | N
         yield Blocker(Why.SUSPENDED)
     if facts.open_change:
         yield Blocker(Why.CHANGE_OPEN, detail=facts.open_change)
+    yield from _sight(decision, facts)
     if target is None:
         yield Blocker(Why.AT_TOP)
         return
     if not up:
         yield from _down_blockers(policy, decision, target)
-    if not decision.emergency:
+    if decision.deploy_loop and not decision.emergency:
+        yield Blocker(Why.DEPLOY_LOOP)
+    if not decision.emergency and not _is_return(decision):
         yield from _pace(policy, decision, facts)
     yield from _hours(policy, decision)
     if up:
         yield from _budget(policy, decision, facts, target)
+        yield from _use(decision)
     yield from _consent(policy, decision, facts)
+
+
+def _is_return(decision: Decision) -> bool:
+    """What a schedule raised is given back: without cooldown, count or approval (design, Deciding 7 and 11)."""
+    return decision.scheduled and decision.ask is Ask.DOWN
+
+
+def _sight(decision: Decision, facts: Facts) -> Iterator[Blocker]:
+    """A silence alone is no reason to pay for more (design, Evidence 5)."""
+    if facts.observer_suspect:
+        yield Blocker(Why.OBSERVER_SUSPECT, detail=facts.observer_suspect)
+    silence = decision.ask is Ask.UP and all(reason.metric == "unreachable" for reason in decision.reasons)
+    if silence and decision.reasons:
+        nothing = ("no CPU over 90%, memory over 85% or OOM kill in the ten minutes before",)
+        doubts = (*(nothing if decision.only_silence else ()), *facts.doubts)
+        if doubts:
+            yield Blocker(Why.UNREACHABLE, detail=", ".join(doubts))
+
+
+def _use(decision: Decision) -> Iterator[Blocker]:
+    """An up that would not help is asked, even where up is automatic (design, Deciding 10)."""
+    if decision.not_bound:
+        yield Blocker(Why.NOT_RESOURCE_BOUND, detail=decision.not_bound)
+    if decision.unhelped:
+        yield Blocker(Why.DID_NOT_HELP, detail=decision.unhelped)
 
 
 def _down_blockers(policy: Policy, decision: Decision, target: Tier) -> Iterator[Blocker]:
@@ -159,6 +211,12 @@ def _down_blockers(policy: Policy, decision: Decision, target: Tier) -> Iterator
         yield Blocker(Why.LOWER_TIER_WOULD_GO_UP, detail=", ".join(decision.against))
     if decision.floor and policy.rank(decision.floor) > policy.rank(target.name):
         yield Blocker(Why.FLOOR, detail=decision.floor)
+    if decision.building:
+        yield Blocker(Why.UP_BUILDING, detail=", ".join(decision.building))
+    if decision.taken_over_at is not None:
+        until = decision.taken_over_at + policy.guards.respect
+        if decision.at < until:
+            yield Blocker(Why.RESPECT, until)
     for misfit in decision.misfits:
         peak, allowed = (format_value(misfit.metric, value) for value in (misfit.peak, misfit.allowed))
         yield Blocker(Why.DOES_NOT_FIT, detail=f"{misfit.metric.name} peaked at {peak}, {allowed} would fit")
@@ -168,8 +226,6 @@ def _pace(policy: Policy, decision: Decision, facts: Facts) -> Iterator[Blocker]
     """What keeps changes apart; an emergency passes all of it."""
     guards, now = policy.guards, decision.at
     up = decision.ask is Ask.UP
-    if decision.deploy_loop:
-        yield Blocker(Why.DEPLOY_LOOP)
     if facts.last_change_ended is not None:
         until = facts.last_change_ended + (guards.cooldown.up if up else guards.cooldown.down)
         if now < until:
@@ -203,7 +259,7 @@ def _consent(policy: Policy, decision: Decision, facts: Facts) -> Iterator[Block
         yield Blocker(Why.DISK_DOWNTIME)
     approval = policy.approval
     needed = approval.scale_up if decision.ask is Ask.UP else approval.scale_down
-    required = (approval.emergency if decision.emergency else needed) == "required"
+    required = (approval.emergency if decision.emergency else needed) == "required" and not _is_return(decision)
     if required or (decision.fit_note and policy.mode is Mode.ACT):  # a fit that rests on little is asked
         yield Blocker(Why.APPROVAL_REQUIRED, detail=decision.fit_note)
     if policy.mode is Mode.ASK:

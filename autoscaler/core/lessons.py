@@ -1,17 +1,20 @@
 """What the tier changes so far teach: which downs failed, which rungs are only lent by a schedule, what people decided (design, Deciding 7 and 9).
 
 A down of ours has failed when an up, or an instance killed for want of memory, follows within a week. Each failed down doubles the
-windows of the next one between the same two sizes, eight times at most; each down that lasts its week halves them again. What a
+windows of the next one between the same two sizes, to eight times or four weeks at most; each down that lasts its week halves them again. What a
 schedule raises and gives back is no lesson. All of it is a fold over tier changes and kills, which are kept for ever.
 """
 
 from dataclasses import dataclass
 
+from autoscaler.core.durations import DAY
 from autoscaler.core.observations import Signal, TierChanged
 from autoscaler.core.plans import canonical
 from autoscaler.core.policy import Policy, Tier
 
 MOST_DOUBLINGS = 3
+LONGEST = 28 * DAY
+"""No window grows beyond it: readings are kept for 30 days, and a restart rebuilds windows from them."""
 OUT_OF_MEMORY = "oom_kills"
 
 _Size = tuple[str, int]
@@ -48,8 +51,14 @@ class Lessons:
 
     def patience(self, tier: Tier) -> int:
         """How many times as long as written the windows of a down from this rung must hold: 1, 2, 4 or 8."""
-        lower = self._policy.neighbour(tier.name, -1)
-        return 1 if lower is None else 1 << self._doublings.get((_size_of(tier), _size_of(lower)), 0)
+        lower, rules = self._policy.neighbour(tier.name, -1), self._policy.down_rules(tier)
+        if lower is None or rules is None:
+            return 1
+        patience = 1 << self._doublings.get((_size_of(tier), _size_of(lower)), 0)
+        longest = max(condition.window for condition in rules.conditions)
+        while patience > 1 and longest * patience > LONGEST:
+            patience //= 2
+        return patience
 
     def signal(self, signal: Signal) -> None:
         """A kill for want of memory, soon after a down, is its failure. What is heard of late still happened when it happened."""

@@ -52,6 +52,8 @@ class RehearsedChange:
     """What people would have been asked for; empty when it goes by itself."""
     monthly_before: float
     monthly_after: float
+    counts: bool = True
+    """Whether it is one of the day's changes: neither an emergency nor given back after a schedule."""
 
 
 class Rehearsal:
@@ -130,7 +132,8 @@ class Rehearsal:
         assert origin is not None  # noqa: S101 - a verdict that goes has both
         assert target is not None  # noqa: S101
         live_at = verdict.at + self.terms.deploy
-        self._awaited = replace(_tier_changed(target, live_at), spent=verdict.spent, by=self._id(len(self._changes)))
+        cause = (verdict.spent, self._id(len(self._changes)), verdict.scheduled)
+        self._awaited = TierChanged(live_at, target.name, target.plan, target.instances, *cause)
         self._changes.append(
             RehearsedChange(
                 at=verdict.at,
@@ -142,6 +145,7 @@ class Rehearsal:
                 emergency=verdict.emergency,
                 reasons=verdict.reasons,
                 asked=asked,
+                counts=not verdict.emergency and not (verdict.scheduled and verdict.ask is Ask.DOWN),
                 monthly_before=origin.monthly,
                 monthly_after=target.monthly,
             )
@@ -170,9 +174,7 @@ class Rehearsal:
             spend=spend(self.policy, self.tenancy, now),
             open_change=self._id(len(self._changes) - 1) if last is not None and now < last.ended_at else None,
             last_change_ended=max(ended, default=None),
-            changes_today=tuple(
-                change.at for change in self._changes if not change.emergency and now - change.at < DAY
-            ),
+            changes_today=tuple(change.at for change in self._changes if change.counts and now - change.at < DAY),
         )
 
 

@@ -28,6 +28,7 @@ async def adopt(
             f"{seen.name} ({seen.id}) is already looked after by {other.file.path}: keep one of the two."
         )
     adopted = await load(file, seen, store, clock.now(), measured_cadence=measured_cadence)
+    adopted.sight.fleet = managed
     await drift.look(adopted, render, store, clock)
     managed[seen.id] = adopted
     return adopted

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from autoscaler.core.change import Change, State
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Observation, TierChanged
+from autoscaler.core.observations import Observation, Signal, TierChanged
 from autoscaler.ports import PassRecord, Store
 
 
@@ -24,6 +24,10 @@ class Unrecorded:
     async def tier_changes(self, service_id: str) -> list[TierChanged]:
         """All that were ever seen, oldest first."""
         return await self._store.tier_changes(service_id) if self._store else []
+
+    async def kills(self, service_id: str) -> list[Signal]:
+        """Every one that was ever heard of."""
+        return await self._store.kills(service_id) if self._store else []
 
     async def changes(
         self, service_id: str | None = None, *, states: Sequence[State] | None = None, limit: int = 100

@@ -50,7 +50,7 @@ def change_started(change: Change) -> Message:
     return Message(
         title=f"{urgency} {change.direction} {change.service}: {change.origin.tier} → {change.target.tier}",
         tone=Tone.PROGRESS,
-        lines=(change.reason, _next_steps(change)),
+        lines=tuple(line for line in (change.reason, _sentence(change.advice), _next_steps(change)) if line),
         fields=(
             ("Plan", f"{_plan(change.origin)} → {_plan(change.target)}"),
             ("Cost", monthly_step(change.origin.monthly, change.target.monthly)),

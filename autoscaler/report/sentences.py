@@ -42,6 +42,16 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
         Why.SUSPENDED: Words(
             "the service is suspended", "The service is suspended on Render.", "Resume it on Render when it should run."
         ),
+        Why.OBSERVER_SUSPECT: Words(
+            "many services went silent at once",
+            "So many services went silent at once that it may be my own sight.",
+            "Look at the network of the worker; nothing is changed because of a silence that may be mine.",
+        ),
+        Why.UNREACHABLE: Words(
+            "it does not answer, and that alone is no reason",
+            "It does not answer, and nothing says that a bigger plan would.",
+            "Look at its logs and deploys on Render: a bigger plan helps only against too little CPU or memory.",
+        ),
         Why.CHANGE_OPEN: Words(
             "another change is under way",
             "Another change of this service is under way.",
@@ -62,10 +72,20 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
             "A schedule or a business alert keeps it at least on this tier.",
             "Nothing to do, unless that `at_least` is no longer wanted: then edit the policy.",
         ),
+        Why.UP_BUILDING: Words(
+            "an up rule is building",
+            "What the schedule raised is given back once no up rule is on its way to hold.",
+            "Nothing to do.",
+        ),
         Why.DOES_NOT_FIT: Words(
             "it does not fit the smaller plan",
             "The highest use seen does not fit the smaller plan with the headroom that the policy wants.",
             "Wait for quieter days, or lower `guards.headroom` if the peak was a one-off.",
+        ),
+        Why.RESPECT: Words(
+            "somebody changed the plan",
+            "Somebody else changed the plan or the instance count; I do not take that back at once.",
+            "Wait, or shorten `guards.respect`.",
         ),
         Why.DEPLOY_LOOP: Words(
             "it restarts again and again",
@@ -96,6 +116,16 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
             "it has a disk and would be down",
             "The service has a disk, so that a change of plan takes it down for a few minutes.",
             "Change the plan on Render yourself, at an hour when nobody minds.",
+        ),
+        Why.NOT_RESOURCE_BOUND: Words(
+            "a bigger plan would not help",
+            "CPU, memory and event loop have room: it is slow for another reason.",
+            "Look at what is named here first; change the plan on Render yourself if you know better.",
+        ),
+        Why.DID_NOT_HELP: Words(
+            "the last upgrade did not help",
+            "The last upgrade for the same cause made it less than a fifth better within a day.",
+            "Find out what it really waits for; change the plan on Render yourself if you know better.",
         ),
         Why.APPROVAL_REQUIRED: Words(
             "approval is required",
@@ -162,7 +192,9 @@ def held_phrase(progress: Progress) -> str:
     if not lengths:
         return "not held"
     window = parse_duration(lengths[-1])  # of `mean(… over 10m) > 80% for 1h` it is the hour that is held
-    return f"held {_short(progress.held * window)} of {_short(window)}"
+    needed = window * progress.patience
+    held = f"held {_short(progress.held * needed)} of {_short(needed)}"
+    return held if progress.patience == 1 else f"{held} (instead of {_short(window)}, since the last down failed)"
 
 
 def _short(milliseconds: float) -> str:

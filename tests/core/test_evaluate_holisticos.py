@@ -221,7 +221,7 @@ def test_the_demo_goes_up_in_seconds_and_comes_down_in_seconds():
     taken = play.until(_is_up, hours=0.1, requests=10, seconds=2.0, memory=100 * MB)
     assert taken is not None
     assert 8 * SECOND <= taken <= 12 * SECOND
-    play.on("scaled")
+    play.on("scaled", by="chg-1")
     play.new_process()
     assert play.until(
         lambda decision: decision.ask is Ask.DOWN, hours=0.1, requests=4, seconds=0.1, memory=100 * MB

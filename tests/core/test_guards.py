@@ -27,6 +27,10 @@ UP = Decision(NOW, "mvp", Ask.UP, "scaled", emergency=False, reasons=(REASON,), 
 DOWN = replace(UP, tier="scaled", ask=Ask.DOWN, target="mvp")
 EMERGENCY = replace(UP, emergency=True)
 HOLD = replace(UP, ask=Ask.HOLD, target=None, reasons=())
+SILENT = Progress("unreachable for 5m", Role.UP, "unreachable", holds=True, value=1.0, held=1.0, covered=1.0)
+AWAY = replace(UP, reasons=(SILENT,))
+RETURN = replace(DOWN, scheduled=True)
+"""What a schedule raised is given back."""
 MISFIT = Misfit(METRICS["memory_usage"], 9e8, 4e8, NOW - DAY)
 
 
@@ -53,11 +57,24 @@ CASES: dict[Why, tuple[Decision, Policy, dict[str, Any], Decision, Policy, dict[
     Why.TIER_UNKNOWN: (HOLD, POLICY, {"tier_known": False}, HOLD, POLICY, {}),
     Why.OFF_LADDER: (replace(HOLD, tier=None), POLICY, {}, HOLD, POLICY, {}),
     Why.SUSPENDED: (UP, POLICY, {"suspended": True}, UP, POLICY, {}),
+    Why.OBSERVER_SUSPECT: (UP, POLICY, {"observer_suspect": "4 of 5 services"}, UP, POLICY, {}),
+    Why.UNREACHABLE: (replace(AWAY, only_silence=True), POLICY, {}, AWAY, POLICY, {}),
     Why.CHANGE_OPEN: (UP, POLICY, {"open_change": "chg-1"}, UP, POLICY, {}),
     Why.AT_TOP: (replace(UP, tier="large", target=None), POLICY, {}, UP, POLICY, {}),
     Why.LOWER_TIER_WOULD_GO_UP: (replace(DOWN, against=("x",)), POLICY, {}, DOWN, POLICY, {}),
     Why.FLOOR: (replace(DOWN, floor="scaled"), POLICY, {}, replace(DOWN, floor="mvp"), POLICY, {}),
     Why.DOES_NOT_FIT: (replace(DOWN, misfits=(MISFIT,)), POLICY, {}, DOWN, POLICY, {}),
+    Why.UP_BUILDING: (replace(RETURN, building=("x",)), POLICY, {}, RETURN, POLICY, {}),
+    Why.RESPECT: (
+        replace(DOWN, taken_over_at=NOW - 12 * HOUR + 1),
+        POLICY,
+        {},
+        replace(DOWN, taken_over_at=NOW - 12 * HOUR),
+        POLICY,
+        {},
+    ),
+    Why.NOT_RESOURCE_BOUND: (replace(UP, not_bound="the database pool is full"), POLICY, {}, UP, POLICY, {}),
+    Why.DID_NOT_HELP: (replace(UP, unhelped="9s before, 9s after"), POLICY, {}, UP, POLICY, {}),
     Why.DEPLOY_LOOP: (replace(UP, deploy_loop=True), POLICY, {}, UP, POLICY, {}),
     Why.COOLDOWN: (
         UP,
@@ -109,8 +126,9 @@ def _everything(decision: Decision) -> Verdict:
 
 
 def test_all_guards_are_judged_and_not_only_the_first():
-    assert _whys(_everything(UP)) == [
+    assert _whys(_everything(replace(AWAY, only_silence=True, not_bound="x", unhelped="x"))) == [
         Why.SUSPENDED,
+        Why.UNREACHABLE,
         Why.CHANGE_OPEN,
         Why.DEPLOY_LOOP,
         Why.COOLDOWN,
@@ -118,15 +136,19 @@ def test_all_guards_are_judged_and_not_only_the_first():
         Why.NOT_DURING,
         Why.BUDGET,
         Why.DISK_DOWNTIME,
+        Why.NOT_RESOURCE_BOUND,
+        Why.DID_NOT_HELP,
         Why.APPROVAL_REQUIRED,
         Why.MODE_ASK,
     ]
-    assert _whys(_everything(replace(DOWN, against=("x",), floor="large", misfits=(MISFIT,)))) == [
+    down = replace(DOWN, against=("x",), floor="large", misfits=(MISFIT,), taken_over_at=NOW - 1)
+    assert _whys(_everything(down)) == [
         Why.SUSPENDED,
         Why.CHANGE_OPEN,
         Why.LOWER_TIER_WOULD_GO_UP,
         Why.FLOOR,
         Why.DOES_NOT_FIT,
+        Why.RESPECT,
         Why.DEPLOY_LOOP,
         Why.COOLDOWN,
         Why.MAX_CHANGES,
@@ -147,16 +169,22 @@ ANY_FACTS = st.builds(
     has_disk=st.booleans(),
     open_change=st.none() | st.just("chg-1"),
     last_change_ended=st.none() | st.integers(NOW - 2 * DAY, NOW),
+    doubts=st.sampled_from(((), ("Render does not answer either",))),
+    observer_suspect=st.sampled_from(("", "4 of 5 services")),
     changes_today=st.lists(st.integers(NOW - 2 * DAY, NOW), max_size=7).map(tuple),
 )
 ANY_DECISION = st.builds(
     replace,
-    st.sampled_from((UP, DOWN, EMERGENCY, HOLD, replace(UP, tier="large", target=None))),
+    st.sampled_from((UP, AWAY, DOWN, RETURN, EMERGENCY, HOLD, replace(UP, tier="large", target=None))),
     against=st.sampled_from(((), ("x",))),
     floor=st.sampled_from((None, "mvp", "scaled")),
     misfits=st.sampled_from(((), (MISFIT,))),
     fit_note=st.sampled_from(("", "only 1d of 7d history")),
     deploy_loop=st.booleans(),
+    only_silence=st.booleans(),
+    not_bound=st.sampled_from(("", "x")),
+    unhelped=st.sampled_from(("", "x")),
+    taken_over_at=st.none() | st.integers(NOW - 2 * DAY, NOW),
 )
 ANY_POLICY = st.sampled_from((POLICY, BUDGET, CLOSED, REQUIRED, ASK, OBSERVE))
 
@@ -274,6 +302,58 @@ def test_approval_is_required_for_what_the_policy_names(way):
 def test_hours_in_which_nothing_may_begin_say_when_they_end():
     held = _judge(UP, CLOSED)
     assert held.not_before == round(datetime(2026, 6, 1, 20, tzinfo=UTC).timestamp() * 1000)
+
+
+def test_a_silence_scales_only_with_a_cause_and_a_witness():
+    assert _judge(AWAY).goes
+    held = _judge(replace(AWAY, only_silence=True), doubts=("a deploy is under way",))
+    assert [blocker.detail for blocker in held.blockers] == [
+        "no CPU over 90%, memory over 85% or OOM kill in the ten minutes before, a deploy is under way"
+    ]
+    assert _judge(AWAY, doubts=("a deploy is under way",)).why is Why.UNREACHABLE
+    assert _judge(replace(AWAY, emergency=True, only_silence=True)).why is Why.UNREACHABLE
+
+
+def test_what_else_asks_for_an_up_needs_no_witness_of_a_silence():
+    assert _judge(replace(AWAY, reasons=(SILENT, REASON)), doubts=("Render does not answer either",)).goes
+
+
+def test_what_a_schedule_raised_is_given_back_without_cooldown_count_or_approval():
+    known = {"last_change_ended": NOW - 1, "changes_today": (NOW - 1,) * 9}
+    assert _judge(RETURN, REQUIRED, **known).goes
+    assert _judge(DOWN, REQUIRED, **known).why is Why.COOLDOWN
+    assert _judge(replace(UP, scheduled=True), **known).why is Why.COOLDOWN  # only the way back passes
+
+
+@pytest.mark.parametrize(
+    ("change", "policy", "why"),
+    (
+        ({"against": ("x",)}, POLICY, Why.LOWER_TIER_WOULD_GO_UP),
+        ({"floor": "scaled"}, POLICY, Why.FLOOR),
+        ({"misfits": (MISFIT,)}, POLICY, Why.DOES_NOT_FIT),
+        ({"deploy_loop": True}, POLICY, Why.DEPLOY_LOOP),
+        ({"taken_over_at": NOW - 1}, POLICY, Why.RESPECT),
+        ({}, CLOSED, Why.NOT_DURING),
+        ({}, ASK, Why.MODE_ASK),
+        ({}, OBSERVE, Why.MODE_OBSERVE),
+    ),
+)
+def test_giving_back_passes_nothing_else(change, policy, why):
+    assert _judge(replace(RETURN, **change), policy).why is why
+
+
+def test_what_somebody_changed_holds_downs_for_12_hours_and_no_up():
+    held = _judge(replace(DOWN, taken_over_at=NOW - HOUR))
+    assert (held.why, held.not_before) == (Why.RESPECT, NOW + 11 * HOUR)
+    shorter = a_policy(more="guards: {respect: 1h}")
+    assert _judge(replace(DOWN, taken_over_at=NOW - HOUR), shorter).goes
+    assert _judge(replace(UP, taken_over_at=NOW - HOUR)).goes
+    assert _judge(replace(EMERGENCY, taken_over_at=NOW - HOUR)).goes
+
+
+def test_a_leak_is_told_and_holds_nothing():
+    verdict = _judge(replace(UP, leak="memory rose"))
+    assert (verdict.goes, verdict.leak) == (True, "memory rose")
 
 
 def test_what_stands_above_the_floor_may_come_down_to_it():

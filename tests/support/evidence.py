@@ -117,11 +117,13 @@ class Play:
         self.seen.append(observation)
         self.state.fold(observation)
 
-    def on(self, tier: str | None, *, spent: tuple[str, ...] = ()) -> None:
-        """From now on the service runs on that rung."""
+    def on(
+        self, tier: str | None, *, spent: tuple[str, ...] = (), by: str | None = None, scheduled: bool = False
+    ) -> None:
+        """From now on the service runs on that rung; `by`: our change that did it."""
         rung = self.policy.tier(tier) if tier else None
         plan, instances = (rung.plan, rung.instances) if rung else ("pro_max", 1)
-        self.fold(TierChanged(max(self.now, 0), tier, plan, instances, spent))
+        self.fold(TierChanged(max(self.now, 0), tier, plan, instances, spent, by, scheduled))
 
     def new_process(self, instance: str | None = "srv-abc123-2", started_at: int | None = None) -> None:
         """From the next poll on another process answers, which began now."""

@@ -15,10 +15,10 @@ from autoscaler.ports import Event, Heartbeat
 
 Value = TypeVar("Value")
 
-READING, MISSED, TIER_CHANGED, TOLD = "reading", "missed", "tier_changed", "told"
+READING, MISSED, TIER_CHANGED, SIGNAL, TOLD = "reading", "missed", "tier_changed", "signal", "told"
 
 KINDS: Mapping[str, type[Observation]] = MappingProxyType(
-    {READING: Reading, MISSED: Missed, "masked": Masked, TIER_CHANGED: TierChanged, "signal": Signal, TOLD: Told}
+    {READING: Reading, MISSED: Missed, "masked": Masked, TIER_CHANGED: TierChanged, SIGNAL: Signal, TOLD: Told}
 )
 """The column `kind` of an observation."""
 

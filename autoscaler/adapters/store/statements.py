@@ -9,11 +9,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from autoscaler.adapters.store.bodies import KINDS, MISSED, READING, TIER_CHANGED, TOLD, dump, kind_of, load
+from autoscaler.adapters.store.bodies import KINDS, MISSED, READING, SIGNAL, TIER_CHANGED, TOLD, dump, kind_of, load
 from autoscaler.adapters.store.tables import changes, events, heartbeats, journal, observations, verdicts
 from autoscaler.core.change import OPEN, Change, JournalEntry, State
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Observation, TierChanged, Told
+from autoscaler.core.lessons import OUT_OF_MEMORY
+from autoscaler.core.observations import Observation, Signal, TierChanged, Told
 from autoscaler.ports import ChangeOpenError, Delivery, Event, Heartbeat, Word
 
 _DUE_STATES = sorted({*OPEN, State.WATCHING})
@@ -58,6 +59,18 @@ def tier_changes(connection: Connection, service_id: str) -> list[TierChanged]:
         .order_by(observations.c.number)
     )
     return [load(TierChanged, body) for body in connection.scalars(query)]
+
+
+def kills(connection: Connection, service_id: str) -> list[Signal]:
+    """Every OOM kill that was ever heard of, in arrival order."""
+    query = (
+        sa.select(observations.c.body)
+        .where(observations.c.service_id == service_id, observations.c.kind == SIGNAL)
+        .where(observations.c.body.contains(f'"name":"{OUT_OF_MEMORY}"', autoescape=True))
+        .order_by(observations.c.number)
+    )
+    found = (load(Signal, body) for body in connection.scalars(query))
+    return [signal for signal in found if signal.name == OUT_OF_MEMORY]
 
 
 def told_since(connection: Connection, number: int) -> tuple[list[Word], int]:

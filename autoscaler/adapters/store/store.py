@@ -15,7 +15,7 @@ from autoscaler.adapters.store.engines import POSTGRES_CONNECTIONS, make_engine
 from autoscaler.adapters.store.failures import store_error
 from autoscaler.core.change import Change, JournalEntry, State
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Observation, TierChanged
+from autoscaler.core.observations import Observation, Signal, TierChanged
 from autoscaler.errors import StoreError
 from autoscaler.ports import Delivery, Event, Heartbeat, PassRecord, Word
 
@@ -83,6 +83,10 @@ class SqlStore:
     async def tier_changes(self, service_id: str) -> list[TierChanged]:
         """Oldest first."""
         return await self._read(lambda connection: statements.tier_changes(connection, service_id))
+
+    async def kills(self, service_id: str) -> list[Signal]:
+        """In arrival order."""
+        return await self._read(lambda connection: statements.kills(connection, service_id))
 
     async def told(self, after: int) -> tuple[list[Word], int]:
         """In the order in which it was told."""

@@ -1,0 +1,80 @@
+"""What guards may know of one service, gathered when there is something to guard: from the store, from Render's last look, from the fleet."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from autoscaler.core.change import Change, Direction
+from autoscaler.core.durations import DAY, MINUTE
+from autoscaler.core.evaluate import Ask, Decision
+from autoscaler.core.facts import Facts
+from autoscaler.core.money import Spend, spend
+from autoscaler.engine.managed import Managed
+from autoscaler.ports import History
+
+AT_ONCE = 10 * MINUTE
+"""Services that fall silent within so long of each other went at once."""
+SUSPICIOUS, SUSPICIOUS_SHARE = 3, 0.2
+"""So many services, and more than this share of the fleet: then it is rather the observer (design, Evidence 5)."""
+
+
+async def gather(managed: Managed, store: History, decision: Decision) -> Facts:
+    """The store is asked only when something is asked for. Raises StoreError."""
+    seen = managed.seen
+    facts = Facts(
+        service_id=seen.id,
+        service=seen.name,
+        spend=Spend(0.0, estimated=True, month_left=1.0),
+        tier_known=managed.state.tier_known,
+        suspended=seen.suspended,
+        has_disk=seen.has_disk,
+    )
+    if decision.ask is Ask.HOLD:
+        return facts
+    recent = await store.changes(seen.id, limit=100)
+    ended = [change.ended_at for change in recent if change.ended_at is not None]
+    today = (change.created_at for change in recent if decision.at - change.created_at < DAY and _counts(change))
+    return replace(
+        facts,
+        spend=spend(managed.policy, await store.tier_changes(seen.id), decision.at),
+        open_change=next((change.id for change in recent if change.state.is_open), None),
+        last_change_ended=max(ended, default=None),
+        changes_today=tuple(today),
+        doubts=tuple(_doubts(managed)),
+        observer_suspect=_observer_suspect(managed),
+    )
+
+
+def _counts(change: Change) -> bool:
+    """Whether it is one of the day's changes: one that met an obstacle before its first write changed nothing."""
+    is_return = change.scheduled and change.direction is Direction.DOWN
+    return change.before is not None and not change.emergency and not is_return
+
+
+def _doubts(managed: Managed) -> Iterator[str]:
+    """Why the silence may have another cause than the app."""
+    if managed.silence is None:
+        return
+    sight, since = managed.sight, managed.silence[0]
+    heard = sight.render_answered_at is not None and sight.render_answered_at >= since
+    if not heard and not any(_answers(other, since) for other in sight.fleet.values() if other is not managed):
+        yield "neither Render nor another app has answered me since"
+    if managed.seen.maintenance:
+        yield "it is in maintenance mode"
+    if sight.switching:
+        yield "a deploy is switching over"
+
+
+def _answers(other: Managed, since: int) -> bool:
+    reading = other.last_reading
+    return other.silence is None and reading is not None and reading.at >= since
+
+
+def _observer_suspect(managed: Managed) -> str:
+    """Only of a service that is silent itself: one that answers is seen well."""
+    if managed.silence is None:
+        return ""
+    fleet, since = managed.sight.fleet, managed.silence[0]
+    gone = sum(one.silence is not None and abs(one.silence[0] - since) <= AT_ONCE for one in fleet.values())
+    if gone < SUSPICIOUS or gone <= SUSPICIOUS_SHARE * len(fleet):
+        return ""
+    return f"{gone} of {len(fleet)} services"
