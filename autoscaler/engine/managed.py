@@ -166,7 +166,7 @@ async def load(
     `measured_cadence`: expect polls as far apart as the last ones were, instead of the policy's `every`.
     """
     policy = file.policy
-    every = policy.service.health.every
+    every = policy.every
     if measured_cadence:
         every = cadence(await store.observations(seen.id, now - horizon(policy)), every)
     managed = Managed(file, seen, State(policy, every))
