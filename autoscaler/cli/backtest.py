@@ -11,13 +11,14 @@ import typer
 
 from autoscaler.adapters.recordings import read_lines, read_store, read_table, write_lines
 from autoscaler.adapters.recordings.columns import EXAMPLE, parse_columns
-from autoscaler.bootstrap import opened_store
+from autoscaler.bootstrap import asking, opened_store
 from autoscaler.cli.options import JsonOption
 from autoscaler.cli.output import out, print_json, print_table
 from autoscaler.core.backtest import Backtest, differences
+from autoscaler.core.durations import parse_duration
 from autoscaler.core.policy import Policy
 from autoscaler.core.recording import Recording, Span
-from autoscaler.engine.backtest import rehearse
+from autoscaler.engine.backtest import rehearse, render_recording
 from autoscaler.errors import UsageError
 from autoscaler.policyfile import load_file
 from autoscaler.report import backtests
@@ -28,6 +29,10 @@ SHOWN = 40
 """Verdicts that a terminal is told; `--json` and `--html` have all."""
 
 FromStore = Annotated[bool, typer.Option("--from-store", help="What the worker has recorded (DATABASE_URL).")]
+FromRender = Annotated[
+    str | None,
+    typer.Option("--from-render", help="What Render itself measured for so long, such as 30d (RENDER_API_KEY)."),
+]
 Lines = Annotated[
     Path | None,
     typer.Option(
@@ -63,6 +68,8 @@ class Source:
     """Where the recording is."""
 
     store: bool
+    render: int | None
+    """How far back, ms."""
     lines: Path | None
     table: Path | None
     columns: str | None
@@ -70,10 +77,10 @@ class Source:
 
     def check(self) -> None:
         """Raises UsageError unless there is exactly one."""
-        named = sum((self.store, self.lines is not None, self.table is not None))
+        named = sum((self.store, *(one is not None for one in (self.render, self.lines, self.table))))
         if named != 1:
             raise UsageError(
-                "Say where the history is, once: --from-store (the worker's database), --jsonl FILE, or "
+                "Say where the history is, once: --from-store (the worker's database), --from-render 30d, --jsonl FILE, or "
                 f"--csv FILE --columns '{EXAMPLE}'."
             )
         if (self.table is None) != (self.columns is None):
@@ -84,6 +91,7 @@ def backtest(  # noqa: PLR0913 - each is an option of the command line
     policy: Annotated[Path | None, typer.Argument(help="The policy file.")] = None,
     *,
     from_store: FromStore = False,
+    from_render: FromRender = None,
     jsonl: Lines = None,
     csv: TableFile = None,
     columns: ColumnMap = None,
@@ -103,7 +111,9 @@ def backtest(  # noqa: PLR0913 - each is an option of the command line
     if (policy is None) == (compare is None):
         raise UsageError("Name one policy file, or two after --compare.")
     files = [load_file(path) for path in (compare or (policy,)) if path is not None]
-    source = Source(from_store, jsonl, csv, columns, Span(_time(since, "--since"), _time(until, "--until")))
+    source = Source(
+        from_store, _length(from_render), jsonl, csv, columns, Span(_time(since, "--since"), _time(until, "--until"))
+    )
     source.check()
     recording = asyncio.run(_recording(source, files[0].policy))
     if export is not None:
@@ -128,8 +138,20 @@ async def _recording(source: Source, policy: Policy) -> Recording:
         return read_table(source.table, parse_columns(source.columns or "", policy.vocabulary), source.span)
     if source.lines is not None:
         return read_lines(source.lines, policy.vocabulary, source.span)
+    if source.render is not None:
+        async with asking(load_settings()) as parts:
+            now = parts.clock.now()
+            since = now - source.render if source.span.since is None else source.span.since
+            return await render_recording(parts.render, policy, Span(since, source.span.until), now)
     async with opened_store(load_settings(), read_only=True) as store:
         return await read_store(store, store.address.where, policy, source.span)
+
+
+def _length(text: str | None) -> int | None:
+    try:
+        return parse_duration(text) if text is not None else None
+    except ValueError as problem:
+        raise UsageError(f"--from-render: {problem}.") from None
 
 
 def _time(text: str | None, option: str) -> int | None:

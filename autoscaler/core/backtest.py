@@ -12,11 +12,12 @@ from autoscaler.core.curves import Curve, Curves, Filling
 from autoscaler.core.durations import WEEK
 from autoscaler.core.guards import Verdict
 from autoscaler.core.metrics import Kind
-from autoscaler.core.money import month_bounds, monthly_price
+from autoscaler.core.money import monthly_price
 from autoscaler.core.observations import Missed, Observation, Reading, Signal, TierChanged
 from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.recording import Recording
 from autoscaler.core.rehearsal import Rehearsal, RehearsedChange, Terms
+from autoscaler.core.savings import billed, period
 from autoscaler.core.state import State, up_key
 
 LOST = 2.5
@@ -182,8 +183,8 @@ class _Run:
             self._look(self._poll)
         begun, ended = recording.begun, recording.ended
         policy, tenancy = self._policy, self._rehearsal.tenancy
-        first, top = tenancy[0], policy.tiers[-1]
-        largest = TierChanged(0, top.name, top.plan, top.instances)
+        cost = period(policy, tenancy, begun, ended)
+        never = billed(monthly_price(policy, tenancy[0]), begun, ended)
         return Backtest(
             name=name,
             policy=policy,
@@ -196,7 +197,7 @@ class _Run:
             misses=self._misses,
             breach_before=self._breach.before,
             breach_after=self._breach.after,
-            costs=Costs(*(_cost(policy, ran, begun, ended) for ran in (tenancy, (first,), (largest,)))),
+            costs=Costs(cost.spent, never, cost.largest),
             untold=tuple(_untold(policy, self._told)),
             step=self._curves.step if self._curves else 0,
             curves=self._curves.curves() if self._curves else (),
@@ -278,15 +279,3 @@ def _stays(tenancy: Sequence[TierChanged], begun: int, ended: int) -> Iterator[S
         since, until = max(begun, change.at), min(ended, later.at) if later else ended
         if until > since:
             yield Stay(change.tier, since, until)
-
-
-def _cost(policy: Policy, tenancy: Sequence[TierChanged], begun: int, ended: int) -> float:
-    """USD from `begun` to `ended`: each month's price is spread over the seconds of that month."""
-    total = 0.0
-    for change, later in zip(tenancy, (*tenancy[1:], None), strict=True):
-        at, until = max(begun, change.at), min(ended, later.at) if later else ended
-        while at < until:
-            first, last = month_bounds(at)
-            total += monthly_price(policy, change) * (min(until, last) - at) / (last - first)
-            at = last
-    return total

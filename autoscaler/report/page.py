@@ -7,6 +7,7 @@ from autoscaler.core.backtest import Backtest, Difference
 from autoscaler.report import backtests
 from autoscaler.report.charts import chart
 from autoscaler.report.tables import Table
+from autoscaler.report.text import one_line
 
 _STYLE = """
 body { margin: 2rem auto; max-width: 62rem; padding: 0 1rem; color: #1f2933; background: #fff; line-height: 1.5;
@@ -24,7 +25,7 @@ pre { white-space: pre-wrap; font-size: .8rem; color: #52606d; }
 
 def page(done: Sequence[Backtest], found: Sequence[Difference] = ()) -> str:
     """One policy, or two side by side with the times at which they differ."""
-    title = "Backtest: " + " and ".join(one.name for one in done)
+    title = "Backtest: " + " and ".join(one_line(one.name) for one in done)
     parts = [f"<h1>{escape(title)}</h1>", f'<p class="open">{escape(backtests.OPEN_LOOP)}</p>']
     parts.append(_table(backtests.summary(done), ""))
     if len(done) == 2:
@@ -45,7 +46,7 @@ def page(done: Sequence[Backtest], found: Sequence[Difference] = ()) -> str:
 def _one(done: Backtest) -> list[str]:
     remarks = "\n".join(backtests.remarks(done))
     return [
-        f"<h2>{escape(done.name)}</h2>",
+        f"<h2>{escape(one_line(done.name))}</h2>",
         f"<p>{escape(backtests.headline(done))}</p>",
         *([f"<pre>{escape(remarks)}</pre>"] if remarks else []),
         chart(done),
