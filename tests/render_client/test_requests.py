@@ -14,6 +14,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from render_client import Autoscaling, AutoscalingCriteria, AutoscalingTarget, RenderClient, RenderDownError
+from render_client.series import MetricsApi
 from tests.support.render_replies import KEY, SERVICE, SHARED, conversation, deploy_json, service_json
 
 needs_document = pytest.mark.skipif(
@@ -56,6 +57,12 @@ CALLS: list[tuple[str, Ask, httpx.Response]] = [
     ("suspend-service", lambda render: render.suspend_service(SERVICE), EMPTY),
     ("resume-service", lambda render: render.resume_service(SERVICE), EMPTY),
     ("restart-service", lambda render: render.restart_service(SERVICE), httpx.Response(200)),
+    ("get-cpu", lambda render: render.get_cpu([SERVICE], TIME, TIME), PAGE),
+    ("get-cpu-limit", lambda render: render.get_cpu_limit([SERVICE], TIME, TIME), PAGE),
+    ("get-memory", lambda render: render.get_memory([SERVICE], TIME, TIME), PAGE),
+    ("get-memory-limit", lambda render: render.get_memory_limit([SERVICE], TIME, TIME, resolution=300), PAGE),
+    ("get-http-requests", lambda render: render.get_http_requests([SERVICE, "srv-2"], TIME, TIME), PAGE),
+    ("get-http-latency", lambda render: render.get_http_latency([SERVICE], TIME, TIME, quantile=0.95), PAGE),
     ("list-instances", lambda render: render.list_instances(SERVICE), PAGE),
     ("get-env-vars-for-service", lambda render: render.get_env_vars_for_service(SERVICE), PAGE),
     ("retrieve-env-var", lambda render: render.retrieve_env_var(SERVICE, "TTL"), A_VARIABLE),
@@ -143,7 +150,8 @@ async def test_a_request_is_the_one_that_the_document_describes(operation_id, as
     for name, value in request.url.params.multi_items():
         assert name in schemas
         schema = at(schemas[name]["$ref"]) if "$ref" in schemas[name] else schemas[name]
-        readable = {"array": value.split(","), "integer": int(value) if value.isdigit() else value}
+        number = float(value) if re.fullmatch(r"[0-9.]+", value) else value
+        readable = {"array": value.split(","), "integer": number, "number": number}
         typed = readable.get(schema.get("type"), {"true": True, "false": False}.get(value, value))
         assert not faults(schemas[name], typed)
 
@@ -157,7 +165,8 @@ async def test_a_request_is_the_one_that_the_document_describes(operation_id, as
 
 @needs_document
 def test_every_method_is_tried_against_the_document():
-    public = {name for name, value in vars(RenderClient).items() if not name.startswith("_") and callable(value)}
+    methods = vars(MetricsApi) | vars(RenderClient)
+    public = {name for name, value in methods.items() if not name.startswith("_") and callable(value)}
     assert public - {"aclose"} == {operation_id.replace("-", "_") for operation_id, _, _ in CALLS}
 
 
