@@ -18,6 +18,7 @@ from autoscaler.cli import (
     init,
     metric,
     run,
+    schema,
     signal,
     status,
     test,
@@ -67,6 +68,7 @@ app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("backtest")(backtest.backtest)
 app.command("validate")(validate.validate)
+app.command("schema")(schema.schema)
 app.command("test", help=test.FORMAT)(test.run_tests)
 app.command("status")(status.status)
 app.command("explain")(explain.explain)

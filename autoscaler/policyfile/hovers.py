@@ -1,0 +1,147 @@
+"""What an editor says of each key of a policy, and how it may be written: the words of the JSON Schema."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+_UP = "A condition such as `avg_response_time > 8s for 1h`: metric, comparison, bound with its unit, window."
+_ALL = "All of these must hold. " + _UP
+_ANY = "One of these is enough. " + _UP
+_WAIT = "A number and s, m, h, d or w: 30s, 15m, 1h30m."
+_HOURS = "Days, hours and a time zone: `mon-fri 09:00-17:00 Europe/Berlin`."
+
+HOVERS: Mapping[str, tuple[str, tuple[Any, ...]]] = MappingProxyType(
+    {
+        "Policy": ("One service on Render, the ladder of plans that it may run on, the rules that move it, and what guards them.", ()),
+        "Policy.version": ("The edition of this format: 1.", (1,)),
+        "Policy.mode": (
+            "How far the bot may go. observe: it only says what it would do. ask: every change needs a yes. act: as `approval` says.",
+            ("observe", "ask", "act"),
+        ),
+        "Policy.service": ("Which service on Render, and where its app tells how it is.", ({"id": "srv-cukr0123456789abcdef"},)),
+        "Policy.metrics": (
+            "Where the app's own endpoint has what the conditions speak of: a JMESPath by the metric's name. Not needed with app_core.",
+            ({"queue_depth": "jobs.waiting"},),
+        ),
+        "Policy.tiers": ("The ladder, smallest plan first. The bot climbs one rung at a time; every tier names the same env variables.", ()),
+        "Policy.scale_up": ("What sends a tier up that has no `scale_up` of its own.", ({"any": ["memory_percent > 80% for 30m"]},)),
+        "Policy.scale_down": (
+            "What lets a tier come down that has no `scale_down` of its own.",
+            ({"all": ["memory_usage < 200MB for 48h"]},),
+        ),
+        "Policy.emergency": (
+            "Short windows for a sudden spike: waits for no cooldown, and for no yes unless `approval` says so.",
+            ({"any": ["memory_percent > 95% for 2m", "oom_kills >= 2 within 10m"]},),
+        ),
+        "Policy.alerts": (
+            "Told to the team. Only `at_least` moves anything: a floor below which the service does not come.",
+            ([{"name": "growth", "when": "daily_active_users >= 100", "do": "prepare_for_scaling"}],),
+        ),
+        "Policy.schedules": (
+            "Floors by the clock: within these hours the service is at least on that tier.",
+            ([{"during": "mon-fri 08:00-20:00 Europe/Berlin", "at_least": "scaled"}],),
+        ),
+        "Policy.guards": ("What can hold a change back: pace, money, hours, headroom.", ({"cooldown": {"up": "30m", "down": "6h"}},)),
+        "Policy.approval": ("What needs a yes, of whom, and when they may be asked.", ({"scale_down": "required", "approvers": ["U024BE7LH"]},)),
+        "Policy.verify": ("How long a change is looked at once it is live.", ({"soak": "15m", "watch": "24h"},)),
+        "Policy.notify": ("Where the team reads about it.", ({"slack": "#ops"},)),
+        "Policy.revenue_per_user": ("USD that a paying user brings a month: `autoscaler cost` reckons the break-even with it.", (5,)),
+        "Policy.evidence": ("How much must have been seen before a window counts. The defaults suit polls every 30 seconds.", ({"min_requests": 20},)),
+        "SecretReference": ("A secret, only ever by reference.", ()),
+        "SecretReference.env": ("The name of the bot's environment variable that holds the token. Never the token itself.", ("SCALING_HEALTH_TOKEN",)),
+        "Health": ("Where and how often the app is asked how it is.", ()),
+        "Health.url": ("The address of the scaling health endpoint, as app_core serves it or one of your own.", ("https://app.onrender.com/api/health/scaling",)),
+        "Health.token": ("Which of the bot's environment variables holds the endpoint's token.", ({"env": "SCALING_HEALTH_TOKEN"},)),
+        "Health.every": (f"The time between two polls; one second at least. {_WAIT}", ("30s",)),
+        "Health.timeout": (f"How long one poll may take; no longer than `every`. {_WAIT}", ("10s",)),
+        "ServiceRef": ("Which service: by `id`, or by `name` where the API key sees only one of that name.", ()),
+        "ServiceRef.id": ("Its id, from the address of its page on Render's dashboard.", ("srv-cukr0123456789abcdef",)),
+        "ServiceRef.name": ("Its name on Render, instead of the id.", ("holisticos-api",)),
+        "ServiceRef.health": (
+            "The app's scaling health endpoint. Without one, Render's own metrics are judged.",
+            ({"url": "https://app.onrender.com/api/health/scaling"},),
+        ),
+        "Given": ("Where, and in which unit, the endpoint gives one metric.", ()),
+        "Given.path": ("A JMESPath into the endpoint's JSON.", ("jobs.waiting",)),
+        "Given.of": ("A second path, by which the first is divided: the limit, or the counter of all.", ("mem.limit",)),
+        "Given.unit": ("The unit in which the endpoint gives the value; none for a plain count.", ("ms",)),
+        "Given.kind": (
+            "gauge: a value of the moment. counter: a total that only rises. business: holds until replaced.",
+            ("counter",),
+        ),
+        "Tier": ("One rung of the ladder: a plan, and the env variables that suit it.", ()),
+        "Tier.name": ("What you call this rung.", ("mvp", "scaled")),
+        "Tier.plan": ("Render's instance type.", ("starter", "standard")),
+        "Tier.instances": ("How many instances run on this rung; the top of the ladder may go wide.", (1, 2)),
+        "Tier.price": ("USD a month and instance, where it differs from Render's price list.", (25,)),
+        "Tier.env": (
+            "The variables that go with the plan's size. They are written to Render exactly as they stand here; every tier names the same.",
+            ({"MAX_CONCURRENT": 8, "DB_POOL_SIZE": 3},),
+        ),
+        "Tier.scale_up": ("What sends this tier up.", ({"any": ["avg_response_time > 8s for 1h"]},)),
+        "Tier.scale_down": ("What lets this tier come down.", ({"all": ["memory_usage < 200MB for 48h"]},)),
+        "UpRules": ("What sends a tier up: any of a list, or all of it.", ()),
+        "UpRules.any": (_ANY, (["avg_response_time > 8s for 1h", "memory_usage > 400MB for 30m"],)),
+        "UpRules.all": (_ALL, (["cpu_percent > 80% for 30m", "avg_response_time > 2s for 30m"],)),
+        "DownRules": ("What lets a tier come down: all of a list. One good number is no reason to shrink.", ()),
+        "DownRules.any": ("Not for a way down: one quiet metric would shrink a busy service. Write `all`.", ()),
+        "DownRules.all": (_ALL, (["avg_response_time < 3s for 24h", "memory_usage < 200MB for 48h"],)),
+        "Emergency": ("Short windows that wait for no cooldown.", ()),
+        "Emergency.any": (_ANY, (["memory_percent > 95% for 2m", "oom_kills >= 2 within 10m"],)),
+        "Emergency.all": (_ALL, (["cpu_percent > 95% for 5m", "avg_response_time > 20s for 5m"],)),
+        "Emergency.to": ("The tier to go to at once; without it, the next one up.", ("scaled",)),
+        "Alert": ("Something to tell the team, or a floor.", ()),
+        "Alert.name": ("What the message calls it.", ("error-spike",)),
+        "Alert.when": (_UP, ("error_rate > 5% for 1h",)),
+        "Alert.do": (
+            "investigate, prepare_for_scaling or notify: what the message asks for. `{at_least: TIER}`: a floor, for as long as it holds.",
+            ("investigate", {"at_least": "scaled"}),
+        ),
+        "AtLeast": ("A floor: the service does not come below this tier.", ()),
+        "AtLeast.at_least": ("The tier's name.", ("scaled",)),
+        "Schedule": ("A floor by the clock.", ()),
+        "Schedule.during": (f"When. {_HOURS}", ("mon-fri 08:00-20:00 Europe/Berlin",)),
+        "Schedule.at_least": ("The tier below which the service does not come then.", ("scaled",)),
+        "Guards": ("What can hold a change back.", ()),
+        "Guards.cooldown": ("The least time from the end of the last change, either way, to the next change this way.", ({"up": "30m", "down": "6h"},)),
+        "Guards.respect": (f"How long nothing comes down after somebody else has changed the plan or the count. {_WAIT}", ("12h",)),
+        "Guards.max_changes": ("Changes within any 24 hours; the last one is kept for an up.", ("4 per day",)),
+        "Guards.headroom": ("What a smaller plan must leave free at the highest use of the last days.", ("25%",)),
+        "Guards.budget": ("What this service may cost.", ({"monthly": 60},)),
+        "Guards.not_during": ("Hours in which no change may begin.", ({"scale_down": "mon-fri 07:00-20:00 Europe/Berlin"},)),
+        "Cooldown": ("The least time between changes.", ()),
+        "Cooldown.up": (f"Before an up. {_WAIT}", ("30m",)),
+        "Cooldown.down": (f"Before a down. {_WAIT}", ("6h",)),
+        "Budget": ("What this service may cost a calendar month (UTC).", ()),
+        "Budget.monthly": ("USD. Ups beyond it are held, and told once; nothing is forced down.", (60, 12.5)),
+        "Budget.emergency": ("Whether an emergency may pass the budget by one rung.", ("pass", "hold")),
+        "NotDuring": ("Hours in which no change may begin.", ()),
+        "NotDuring.scale_up": (f"No up begins then, but for an emergency. {_HOURS}", ("sat-sun 00:00-24:00 Europe/Berlin",)),
+        "NotDuring.scale_down": (f"No down begins then. {_HOURS}", ("mon-fri 07:00-20:00 Europe/Berlin",)),
+        "Approval": ("What needs a yes.", ()),
+        "Approval.scale_up": ("Whether going up needs a yes.", ("automatic", "required")),
+        "Approval.scale_down": ("Whether coming down needs a yes.", ("required", "automatic")),
+        "Approval.emergency": ("Whether an emergency needs a yes.", ("automatic", "required")),
+        "Approval.approvers": ("Slack ids of those who may say yes: members (U…, W…) and user groups (S…).", (["U024BE7LH"],)),
+        "Approval.ask": (f"When they may be asked; without it, at any time. {_HOURS}", ("mon-fri 09:00-17:00 Europe/Berlin",)),
+        "Approval.expires": (f"How long a question stands, from its delivery. {_WAIT}", ("24h",)),
+        "Verify": ("How long a change is looked at.", ()),
+        "Verify.soak": (f"How long after going live until it counts as done; it is undone if the new instance fails. {_WAIT}", ("15m",)),
+        "Verify.watch": (f"How long until before and after are reported; a down that hurts is undone until then. {_WAIT}", ("24h",)),
+        "Notify": ("Where the team reads about it.", ()),
+        "Notify.slack": ('A Slack channel, in quotes since # begins a comment: "#ops".', ("#ops",)),
+        "Evidence": ("How much must have been seen before a window counts.", ()),
+        "Evidence.rate_window": (
+            f"Over which time ratios (mean response time, error rate) are pooled; by default a twelfth of `for`, at least 5m and five polls. {_WAIT}",
+            ("5m",),
+        ),
+        "Evidence.min_requests": ("So many requests a ratio needs before it says anything.", (20,)),
+        "Evidence.warm_up": (f"How long a new instance is not judged. {_WAIT}", ("5m",)),
+        "Evidence.fit_window": (f"How far back a downgrade looks for peaks that must fit the smaller tier. {_WAIT}", ("7d",)),
+        "Evidence.business_age": (f"How old users and revenue may be and still move anything. {_WAIT}", ("2d",)),
+        "Evidence.failed_within": (f"An up, or an OOM kill, so soon after a down marks that down as failed. {_WAIT}", ("7d",)),
+        "Evidence.help_after": (f"When an up is judged by whether it helped. {_WAIT}", ("24h",)),
+        "Evidence.drift_every": (f"How often Render itself is looked at: plan, instances, failures. {_WAIT}", ("5m",)),
+    }
+)  # fmt: skip
+"""By model, or model and key: the description, and examples of its value."""
