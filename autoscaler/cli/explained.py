@@ -68,8 +68,12 @@ def _earliest(explanation: Explanation) -> str:
         return "now"
     if verdict.not_before is not None:
         return format_moment(verdict.not_before, verdict.at, local_time(verdict.not_before))
-    person = any(blocker.why.needs_a_person for blocker in verdict.blockers)
-    return "up to a person: nothing happens until then" if person else "nobody can say: no clock ends it"
+    if not any(blocker.why.needs_a_person for blocker in verdict.blockers):
+        return "nobody can say: no clock ends what blocks it"
+    known = max((blocker.until for blocker in verdict.blockers if blocker.until is not None), default=None)
+    if known is None:
+        return "when a person has acted, as said above"
+    return f"{format_moment(known, verdict.at, local_time(known))}, if a person has acted by then"
 
 
 def _last_poll(age: int) -> Text:
@@ -88,7 +92,8 @@ def _cost(explanation: Explanation) -> str:
 def _ways(explanation: Explanation, console: Console) -> Iterator[RenderableType]:
     for way in explanation.ways:
         title = Text.assemble((_TITLES[way.role], "bold"), _title(way, explanation))
-        yield Group(title, _rules(way.rules, explanation, console), *_footers(way, explanation))
+        table = [_rules(way.rules, explanation, console)] if way.rules else []  # a schedule asks without a rule
+        yield Group(title, *table, *_footers(way, explanation))
 
 
 def _title(way: Way, explanation: Explanation) -> str:
@@ -154,10 +159,10 @@ def _rules(rules: Sequence[Rule], explanation: Explanation, console: Console) ->
     every = [rule for way in explanation.ways for rule in way.rules] + list(explanation.alerts)
     widths = {
         "": 1,
-        "rule": max(cell_len(line) for rule in every for line in _sentence(rule).plain.splitlines()),
-        "now": max(len("now"), *(cell_len(rule.shown) for rule in every)),
+        "rule": _widest("rule", *(line for rule in every for line in _sentence(rule).plain.splitlines())),
+        "now": _widest("now", *(rule.shown for rule in every)),
         "trend": COLUMNS if any(rule.trend for rule in every) else 0,
-        "held": max(len("held"), *(cell_len(rule.held_words) for rule in every)),
+        "held": _widest("held", *(rule.held_words for rule in every)),
         "seen": len("100%"),
     }
     shown = {header: width for header, width in widths.items() if width}
@@ -177,6 +182,10 @@ def _rules(rules: Sequence[Rule], explanation: Explanation, console: Console) ->
         }
         table.add_row(*(cells[header] for header in shown))
     return Padding(table, (0, 0, 0, _INDENT), expand=False)
+
+
+def _widest(*texts: str) -> int:
+    return max(map(cell_len, texts))
 
 
 def _picture(rule: Rule, console: Console) -> str:

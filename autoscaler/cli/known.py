@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoscaler.cli.options import names_of, sound_policies
+from autoscaler.cli.options import names_of
+from autoscaler.cli.output import err
 from autoscaler.core.guards import Verdict
 from autoscaler.errors import UsageError
-from autoscaler.policyfile import PolicyFile
+from autoscaler.policyfile import PolicyFile, load_file, load_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,18 @@ class Known:
 
 
 def policies_at_hand(path: Path) -> tuple[PolicyFile, ...]:
-    """The sound policies there, if there is such a place at all: without one, what the worker has recorded still stands."""
-    return sound_policies(path) if path.exists() else ()
+    """The sound policies there, if there is such a place at all: without one, what the worker has recorded still stands.
+
+    Errors of the others are printed; warnings are for `validate`, not for whoever asks why. Raises PolicyError for one broken file.
+    """
+    if not path.exists():
+        return ()
+    if path.is_file():
+        return (load_file(path),)
+    loaded = load_folder(path)
+    for problem in loaded.errors:
+        err.print(str(problem), markup=False)
+    return loaded.files
 
 
 def known_services(verdicts: Sequence[Verdict], files: Sequence[PolicyFile]) -> tuple[Known, ...]:
