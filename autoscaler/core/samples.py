@@ -31,10 +31,12 @@ _VOCABULARY = Vocabulary(BUILT_IN.by_name, gauges={name: Source(name) for name i
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One minute of one service, all its instances together; None is what Render does not say. Times in ms UTC."""
+    """One span of one service, all its instances together; None is what Render does not say. Times in ms UTC."""
 
     at: int
-    """When the minute begins."""
+    """When its time begins."""
+    span: int = STEP
+    """For how long it stands, ms: a minute, or more where history is read coarsely."""
     cpu: float | None = None
     """Cores that the busiest instance used."""
     cpu_limit: float | None = None
@@ -54,7 +56,7 @@ def measured(samples: Sequence[Sample], at: int, previous: Reading | None, every
     newest = samples[-1] if samples else None
     if newest is None:
         return Missed(at, Miss.FROZEN, "Render has no metrics of it: is it running?")
-    age = at - newest.at - STEP
+    age = at - newest.at - newest.span
     if age > STALE:
         return Missed(at, Miss.FROZEN, f"Render's newest metrics are {format_duration(age)} old")
     seen = read(_report(newest), at, previous, every, _VOCABULARY)
@@ -85,7 +87,7 @@ def _risen(new: Sequence[Sample]) -> dict[str, float]:
         return {}
     requests = sum(sample.requests or 0.0 for sample in counted)
     errors = sum(sample.errors for sample in counted)
-    return {"seconds": len(counted) * STEP / 1000, "requests": requests, "errors": errors}
+    return {"seconds": sum(sample.span for sample in counted) / 1000, "requests": requests, "errors": errors}
 
 
 def why_unknown(name: str, kind: Kind) -> str | None:

@@ -54,6 +54,12 @@ def test_what_was_counted_since_the_last_reading_is_counted_once():
     assert reading([FULL, later(1), later(2)], START + 5 * MINUTE, second).increases == {}
 
 
+def test_a_coarser_span_counts_for_as_long_as_it_stands():
+    first = reading([replace(FULL, span=5 * STEP)], START + 6 * MINUTE)
+    second = reading([replace(later(5), span=5 * STEP)], START + 11 * MINUTE, first)
+    assert second.increases == {"seconds": 300.0, "requests": 300.0, "errors": 3.0}
+
+
 def test_after_a_long_silence_nobody_knows_when_it_was_counted():
     first = reading([FULL], START + 2 * MINUTE)
     assert reading([later(9)], START + 11 * MINUTE, first).increases == {}

@@ -61,18 +61,20 @@ async def _span(
         "requests": _points(requests, sum),
         "errors": _points(errors, sum),
     }
-    return {service_id: tuple(_samples(service_id, parts, told, start, end - step)) for service_id in group}
+    over = range(start, end - step + 1, step)
+    return {service_id: tuple(_samples(service_id, parts, told, over)) for service_id in group}
 
 
 def _samples(
-    service_id: str, parts: Mapping[str, Points], latency: Mapping[str, Points], start: int, last: int
+    service_id: str, parts: Mapping[str, Points], latency: Mapping[str, Points], spans: range
 ) -> Iterator[Sample]:
     values = {name: points.get(service_id, {}) for name, points in parts.items()}
     waits = {name: points.get(service_id, {}) for name, points in latency.items()}
     for at in sorted({at for points in values.values() for at in points}):
-        if start <= at <= last:  # a minute that is not over has counted too little
+        if spans.start <= at < spans.stop:  # a minute that is not over has counted too little
             sample = Sample(
                 at,
+                spans.step,
                 cpu=values["cpu"].get(at),
                 cpu_limit=values["cpu_limit"].get(at),
                 memory=values["memory"].get(at),
