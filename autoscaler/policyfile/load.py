@@ -15,6 +15,7 @@ from autoscaler.policyfile.source import read_yaml
 from autoscaler.policyfile.tree import Flaw, Mark, Node
 
 MAX_BYTES = 1_000_000
+LONGEST_MESSAGE = 800
 MAX_PROBLEMS = 100
 """A person mends no more at one time; a file with more of them is not a policy."""
 
@@ -116,8 +117,10 @@ def located(name: str, flaws: Iterable[Flaw], severity: Severity = Severity.ERRO
 
 
 def _problem(name: str, flaw: Flaw, severity: Severity) -> LocatedProblem:
-    """On one line, without the control characters that a quoted key or value may hold."""
+    """On one line, without the control characters that a quoted key or value may hold, and not longer than one reads."""
     message = "".join(letter if letter.isprintable() else "?" for letter in flaw.message)
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[: LONGEST_MESSAGE // 2]}…{message[-LONGEST_MESSAGE // 2 :]}"
     return LocatedProblem(name, flaw.mark.line, flaw.mark.column, severity, message, flaw.code, flaw.hint)
 
 
