@@ -11,15 +11,22 @@ import typer
 
 from autoscaler.bootstrap import Asking, asking
 from autoscaler.cli.options import POLICIES
-from autoscaler.cli.output import out
+from autoscaler.cli.output import out, print_table
+from autoscaler.core.backtest import Backtest
+from autoscaler.core.durations import DAY
 from autoscaler.core.observations import Missed
-from autoscaler.core.policy import Health, SecretReference
-from autoscaler.errors import UsageError
+from autoscaler.core.policy import Health, Policy, SecretReference
+from autoscaler.core.recording import Span
+from autoscaler.engine.backtest import rehearse, render_recording
+from autoscaler.errors import OutsideError, UsageError
 from autoscaler.policyfile import load_text
 from autoscaler.ports import Report, ServiceSeen
+from autoscaler.report import backtests
 from autoscaler.report.draft import SIZED, Found, draft
 from autoscaler.settings import load_settings
 
+KEPT = 30 * DAY
+"""How far back Render tells its metrics."""
 ENDPOINT = "/api/health/scaling"
 TOKEN = "SCALING_HEALTH_TOKEN"  # noqa: S105 - the name of a variable
 """Where the app and the bot both look for it, by app_core's name."""
@@ -35,6 +42,18 @@ class Probed:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first policy, and what it would have done."""
+
+    text: str
+    seen: ServiceSeen
+    probed: Probed
+    played: Backtest | None
+    why_not: str
+    """Why it could not be played, if it could not."""
+
+
 def init(
     service: Annotated[str, typer.Argument(help="Its id (srv-…) or its name on Render.")],
     health_url: Annotated[
@@ -45,31 +64,53 @@ def init(
         Path | None, typer.Option("--output", "-o", help="The file to write; by default policies/<service>.yaml.")
     ] = None,
 ) -> None:
-    """Write a first policy for a service, in mode observe, from what Render tells of it.
+    """Write a first policy for a service, in mode observe, and say what it would have done in the last 30 days.
 
-    Asks Render for the service, its plan and the env vars that suit a plan, and the app for its numbers. Changes nothing but the file.
+    Asks Render for the service, its plan, the env vars that suit a plan and its metrics, and the app for its numbers. Nothing
+    has to be installed in the app. Changes nothing but the file.
     """
-    text, seen, probed = asyncio.run(_first_policy(service, health_url))
-    path = output or POLICIES / f"{_file_name(seen.name)}.yaml"
-    _write(path, text)
-    out.print(f"{path}: a first policy for {seen.name} ({seen.plan}), in mode observe.", markup=False, soft_wrap=True)
-    out.print(probed.note, markup=False, soft_wrap=True)
-    out.print(f"Next: read and edit it, then autoscaler check -p {path}", markup=False, soft_wrap=True)
+    first = asyncio.run(_first_policy(service, health_url))
+    name = first.seen.name
+    path = output or POLICIES / f"{_file_name(name)}.yaml"
+    _write(path, first.text)
+    _say(f"{path}: a first policy for {name} ({first.seen.plan}), in mode observe.")
+    _say(first.probed.note)
+    if first.played is None:
+        _say(first.why_not)
+    else:
+        _say(f"\nWhat it would have done: {backtests.headline(first.played)}")
+        print_table(backtests.changes(first.played), empty="Nothing: the plan fitted all along.")
+    _say(f"\nNext: read and edit it, then autoscaler check -p {path}")
 
 
-async def _first_policy(service: str, health_url: str | None) -> tuple[str, ServiceSeen, Probed]:
+def _say(text: str) -> None:
+    out.print(text, markup=False, soft_wrap=True)
+
+
+async def _first_policy(service: str, health_url: str | None) -> First:
     is_id = service.startswith("srv-")
     async with asking(load_settings()) as parts:
         seen = await parts.render.find_service(id=service if is_id else None, name=None if is_id else service)
         env = await parts.render.env(seen.id, SIZED)
         probed = await _probe(parts, health_url or (seen.url and seen.url.rstrip("/") + ENDPOINT))
-    found = Found(seen.id, seen.name, seen.plan, seen.instances, seen.has_disk, probed.url, probed.token, dict(env))
+        found = Found(seen.id, seen.name, seen.plan, seen.instances, seen.has_disk, probed.url, probed.token, dict(env))
+        try:
+            text = draft(found)
+        except ValueError as error:
+            raise UsageError(f"{seen.name}: {error}.") from None
+        policy = load_text(text, "the first policy").policy
+        played, why_not = await _play(parts, policy)
+    return First(text, seen, probed, played, why_not)
+
+
+async def _play(parts: Asking, policy: Policy) -> tuple[Backtest | None, str]:
+    """What it would have done, by Render's own metrics, or why that can't be said: the policy is good all the same."""
+    now = parts.clock.now()
     try:
-        text = draft(found)
-    except ValueError as error:
-        raise UsageError(f"{seen.name}: {error}.") from None
-    load_text(text, "the first policy")  # never write what would not be read
-    return text, seen, probed
+        recording = await render_recording(parts.render, policy, Span(now - KEPT, None), now)
+    except (UsageError, OutsideError) as error:
+        return None, f"What it would have done can't be said: {error}"
+    return rehearse("this policy", policy, recording), ""
 
 
 async def _probe(parts: Asking, url: str | None) -> Probed:

@@ -1,5 +1,7 @@
 """`init` writes a first policy that can be used as it is."""
 
+import time
+
 import pytest
 from aiohttp import web
 
@@ -7,6 +9,9 @@ from autoscaler.core.plans import PLANS
 from autoscaler.core.policy import Mode
 from autoscaler.policyfile import load_file, load_text
 from autoscaler.report.draft import Found, draft
+from render_client.sim.load import set_load
+from render_client.sim.state import Load
+from tests.cli.conftest import SERVICE
 from tests.support.cli import autoscaler
 
 
@@ -22,7 +27,7 @@ async def test_a_first_policy_is_written_and_can_be_used_as_it_is(place):
         ("standard", {"MAX_CONCURRENT": "16", "DB_POOL_SIZE": "6"}),
     ]
     checked = await autoscaler("check", "-p", file.path, cwd=place.folder, **place.env)
-    assert "Verdict: Steady at starter" in checked.out, checked.err
+    assert "Steady at starter" in checked.out, checked.err
     assert place.writes == []
 
 
@@ -45,6 +50,33 @@ async def test_an_endpoint_behind_a_token_is_named_with_it(place):
     assert "set SCALING_HEALTH_TOKEN for the bot" in ended.out
     health = load_file(place.folder / "new.yaml").policy.service.health
     assert health.token.env == "SCALING_HEALTH_TOKEN"
+
+
+async def test_without_an_endpoint_render_s_own_metrics_are_judged(place):
+    elsewhere = place.app.url.replace("/api/health/scaling", "/elsewhere")
+    ended = await autoscaler("init", SERVICE, "--health-url", elsewhere, "-o", place.folder / "new.yaml", **place.env)
+    assert ended.code == 0, ended.err
+    assert "does not answer as a scaling health endpoint (HTTP 404" in ended.out
+    assert "so Render's metrics are judged" in ended.out
+    assert "What it would have done: this policy over" in ended.out
+    assert "Nothing: the plan fitted all along." in ended.out
+    file = load_file(place.folder / "new.yaml")
+    assert (file.policy.service.health, file.warnings) == (None, ())
+
+
+async def test_what_it_would_have_done_is_said_at_once(place):
+    service = place.sim.world.services[SERVICE]
+    hour = 3600_000
+    now = round(time.time() * 1000)
+    for ago, megabytes in ((20, 200), (5, 450)):
+        set_load(service, Load(now - ago * hour, rate=5, memory=megabytes * 1024**2))
+    ended = await autoscaler("init", "holisticos-api", "-o", place.folder / "new.yaml", **place.env)
+    assert ended.code == 0, ended.err
+    words = " ".join(ended.out.split())
+    assert "What it would have done: this policy over" in words
+    assert "▲ starter → standard $7/mo → $25/mo" in words
+    assert "memory_percent 87.9% > 80% for 30m" in words
+    assert place.writes == []
 
 
 async def test_a_service_that_does_not_exist_is_one_line(place):
