@@ -13,6 +13,7 @@ from autoscaler.core.durations import DAY, HOUR, MINUTE, format_duration
 from autoscaler.core.metrics import METRICS, Metric
 from autoscaler.core.observations import Missed, Reading
 from autoscaler.core.policy import Evidence
+from autoscaler.core.readings import DEPENDENCY
 from autoscaler.core.values import format_value
 
 IDLE_CPU, IDLE_MEMORY = 60.0, 75.0
@@ -39,8 +40,6 @@ LOAD = frozenset(
 )
 """What rises when an app is too slow for its load, whatever makes it slow."""
 MEMORY = frozenset({"memory_usage", "memory_percent"})
-DEPENDENCY = "dependency:"
-"""How the gauges are named that tell which per cent of the response time a dependency takes."""
 
 _SHARE_TOLD = 30.0
 _POOL_FULL = 90.0

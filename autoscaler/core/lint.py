@@ -187,5 +187,5 @@ def _silence(policy: Policy) -> Iterator[Problem]:
     upward = [located for rank in range(len(policy.tiers)) for located in serving(policy, rank, "scale_up")]
     for path, condition in dict([*upward, *located(policy.emergency, ("emergency",))]).items():
         if condition.metric.name == "unreachable":
-            message = f"'{condition.text}' says nothing about the plan: let an alert tell it, and scale on memory, CPU or time"
-            yield error("unreachable_alone", path, message)
+            message = f"'{condition.text}' scales only after a CPU over 90%, a memory over 85% or an OOM kill: let an alert tell the rest"
+            yield warning("unreachable_alone", path, message)

@@ -31,6 +31,9 @@ _WINDOWS = {"10s": 10 * SECOND, "1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINU
 """Sliding windows of a report, shortest first."""
 MOST_SETTINGS, LONGEST_SETTING = 100, 300
 """Of each reading so much is kept at most: they are all stored."""
+MOST_DEPENDENCIES, LONGEST_DEPENDENCY = 12, 60
+DEPENDENCY = "dependency:"
+"""How the gauges are named that tell which per cent of the response time an outside dependency takes."""
 LARGEST = 1e18
 """More than anything here can be; also what NaN and infinities fail to be less than."""
 _LARGEST_SHARE = 100_000
@@ -110,7 +113,7 @@ def _of_app_core(
     gauges = usual | dict(_own_gauges(body, vocabulary))
     reading = replace(
         bare,
-        gauges=dict(_derived(body, gauges)) | gauges,
+        gauges={**dict(_derived(body, gauges)), **dict(_waits(body, every)), **gauges},
         counters=counters,
         instance=_text(body, "instance.id"),
         started_at=_time(body, "instance.started_at"),
@@ -182,7 +185,7 @@ def _counters(body: Mapping[str, object], sources: Mapping[str, Source]) -> Iter
 
 
 def _gauges(body: Mapping[str, object], every: int, counters: Mapping[str, float]) -> Iterator[tuple[str, float]]:
-    window = next((name for name, length in _WINDOWS.items() if length >= every), "15m")
+    window = _window(every)
     requests = _number(body, f'windows."{window}".requests') or 0
     for metric in METRICS.values():
         if metric.path is None or metric.over in counters:
@@ -219,6 +222,21 @@ def _derived(body: Mapping[str, object], gauges: Mapping[str, float]) -> Iterato
     in_use = _number(body, "pools.database.in_use")
     if size and in_use is not None:
         yield "db_pool_usage", _percent("pools.database", in_use, size)
+
+
+def _waits(body: Mapping[str, object], every: int) -> Iterator[tuple[str, float]]:
+    """Which per cent of the response time goes to each outside dependency: advice only, so what is no share is passed over."""
+    told = _find(body, "dependencies")
+    window = _window(every)
+    for name, one in islice(told.items() if isinstance(told, dict) else (), MOST_DEPENDENCIES):
+        share = _find(one, f'share."{window}"') if isinstance(one, dict) else None
+        if isinstance(share, int | float) and 0 <= share <= 1:
+            yield f"{DEPENDENCY}{str(name)[:LONGEST_DEPENDENCY]}", share * 100.0
+
+
+def _window(every: int) -> str:
+    """The shortest sliding window of a report that reaches back to the last poll."""
+    return next((name for name, length in _WINDOWS.items() if length >= every), "15m")
 
 
 def _percent(what: str, used: float, limit: float) -> float:

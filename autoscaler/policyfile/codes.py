@@ -39,7 +39,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "soak": "The soak is the first part of the watch and can't be longer.",
         "timeout": "A poll may take longer than the time to the next one.",
         "unknown_tier": "A rung is named that is not on the ladder.",
-        "unreachable_alone": "An app that does not answer may need a restart, a rollback or its network; a larger plan is a guess that costs. Use it in an alert.",
+        "unreachable_alone": "An app that does not answer may need a restart, a rollback or its network; a larger plan helps only where CPU or memory was short. Use it in an alert too.",
         # rules that are hardly meant so: warnings
         "always_holds": "The condition holds whatever happens, so it decides nothing.",
         "few_samples": "A percentile of so few samples is simply their largest. Write max(…), or lengthen 'over'.",
