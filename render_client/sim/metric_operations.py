@@ -116,8 +116,8 @@ def _latency(call: Incoming) -> Reply:
         for at in span.spans():
             busy = [one for one in measured(service, at, span.step / 1000) if one.requests]
             if busy:
-                slowest = max(one.seconds for one in busy)
-                _add(points, (("resource", service.id),), at, slowest * (1 + 2 * quantile**2) * 1000)
+                slowest = max(one.quantile(quantile) for one in busy)
+                _add(points, (("resource", service.id),), at, slowest * 1000)
     return _series(points, "ms")
 
 

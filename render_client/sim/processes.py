@@ -18,7 +18,7 @@ import aiohttp
 from render_client.sim import cgroup, guardian, lifecycle
 from render_client.sim.clock import Clock
 from render_client.sim.plans import PLANS
-from render_client.sim.state import Instance, Json, Service
+from render_client.sim.state import Instance, Json, Service, Used
 from render_client.sim.world import World
 
 _LOOK_EVERY = 0.05
@@ -201,6 +201,8 @@ class Processes:
                 use = await cgroup.measure(app.process.pid)
                 if use is not None:
                     cgroup.refresh(app.cgroup, use)
+                    item, now = app.instance, self._clock.now()
+                    app.service.used.append(Used(now, item.id, item.snapshot.plan, use.cpu / 1e6, use.memory))
             await asyncio.sleep(_MEASURE_EVERY)
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:

@@ -44,15 +44,30 @@ def proxy_session() -> aiohttp.ClientSession:
 
 
 class Proxy:
-    """Forwards the requests for one service; `ports` says where its instances listen at this moment."""
+    """Forwards the requests for one service; `ports` says where its instances listen at this moment.
 
-    def __init__(self, session: aiohttp.ClientSession, ports: Callable[[], Sequence[int]]) -> None:
+    `answered` is told the status of each answer, and after how many seconds its last byte was there.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        ports: Callable[[], Sequence[int]],
+        answered: Callable[[int, float], None],
+    ) -> None:
         self._session = session
         self._ports = ports
+        self._answered = answered
         self._turn = itertools.count()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
+        began = time.monotonic()
+        response = await self._forward(request)
+        self._answered(response.status, time.monotonic() - began)
+        return response
+
+    async def _forward(self, request: web.BaseRequest) -> web.StreamResponse:
         ports = self._ports()
         if not ports:
             return _bad_gateway()

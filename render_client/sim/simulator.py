@@ -17,6 +17,7 @@ from render_client.sim.gateway import PREFIX, Gateway
 from render_client.sim.processes import Processes
 from render_client.sim.proxy import Proxy, proxy_session
 from render_client.sim.spec import WorldSpec, default_world
+from render_client.sim.state import Answered, Service
 from render_client.sim.world import World
 
 HOST = "127.0.0.1"
@@ -116,7 +117,7 @@ async def _running_apps(world: World, clock: Clock) -> AsyncIterator[None]:
         stack.push_async_callback(processes.stop)
         for service in services:
             if service.document["type"] == "web_service":
-                proxy = Proxy(session, partial(processes.ports, service))
+                proxy = Proxy(session, partial(processes.ports, service), partial(_note, service, clock))
                 runner = web.ServerRunner(web.Server(proxy.handle), shutdown_timeout=0.2)
                 await runner.setup()
                 stack.push_async_callback(runner.cleanup)
@@ -124,3 +125,7 @@ async def _running_apps(world: World, clock: Clock) -> AsyncIterator[None]:
                 service.details["url"] = f"http://{HOST}:{runner.addresses[0][1]}"
         await processes.start()
         yield
+
+
+def _note(service: Service, clock: Clock, status: int, seconds: float) -> None:
+    service.answered.append(Answered(clock.now(), status, seconds))

@@ -1,5 +1,6 @@
 """What a world is made of. `Service`, `Deploy` and `Instance` change over time; the rest are values."""
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,6 +123,26 @@ class Load:
     """The share of requests that is answered 500."""
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What the process of an instance used until `at` (ms): CPU in seconds since it began, memory in bytes."""
+
+    at: int
+    instance: str
+    plan: str
+    cpu: float
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One request that a service's public address answered at `at` (ms), after so many seconds."""
+
+    at: int
+    status: int
+    seconds: float
+
+
 @dataclass(slots=True)
 class Service:
     """One service. `document` is its public JSON and the only place of all that it shows: plan, count, suspension."""
@@ -136,7 +157,9 @@ class Service:
     last_build: Source | None = None
     fail_next: str | None = None
     loads: "list[Load]" = field(default_factory=list)
-    """What it goes through, by the time from which on; oldest first."""
+    """What it goes through, by the time from which on; oldest first. Of one with a command it is measured instead."""
+    used: deque[Used] = field(default_factory=lambda: deque(maxlen=10_000))
+    answered: deque[Answered] = field(default_factory=lambda: deque(maxlen=100_000))
     command: tuple[str, ...] | None = None
     cwd: Path | None = None
 

@@ -105,6 +105,7 @@ def test_without_a_timestamp_nothing_can_stand_still(stamp):
 @pytest.mark.parametrize("stamp", (1_780_300_800, 1_780_300_800_000, 1_780_300_800.5, "2026-06-01T08:00:00Z"))
 def test_one_with_a_timestamp_that_stands_still_is_frozen(stamp):
     first = reading(timestamp=stamp)
+    assert abs(first.timestamp - START) <= 500
     found = read(body(timestamp=stamp), START + EVERY, first, EVERY, VOCABULARY)
     assert isinstance(found, Missed)
     assert found.reason is Miss.FROZEN

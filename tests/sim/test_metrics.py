@@ -1,10 +1,13 @@
 """GET /metrics/…: what a service goes through, as Render would measure it."""
 
+import httpx
 import pytest
 
+from render_client.sim import running_simulator
 from render_client.sim.clock import timestamp
-from render_client.sim.load import set_load
-from render_client.sim.state import Load
+from render_client.sim.load import measured, set_load
+from render_client.sim.state import Answered, Load, Used
+from tests.sim.test_real_processes import tiny_world, until
 from tests.support.sim import SERVICE, caller, manual_simulator, world_with
 
 GIB = 1024**3
@@ -102,3 +105,38 @@ async def test_a_worker_has_no_http_metrics():
         set_load(sim.world.find(SERVICE), BUSY)
         assert await series(http, "http-requests") == []
         assert len(await series(http, "cpu")) == 1
+
+
+async def test_of_a_real_process_it_is_what_it_used_and_what_its_address_answered(tmp_path):
+    async with running_simulator(tiny_world(tmp_path)) as sim, httpx.AsyncClient() as visitor:
+        service = sim.world.find(SERVICE)
+        began = sim.clock.now()
+        for path in ("/", "/", "/nowhere"):
+            await visitor.get(service.details["url"] + path)
+
+        async def twice_measured():
+            return len(service.used) > 1
+
+        await until(twice_measured)
+        (found,) = measured(service, began - 60_000, 120)
+    assert found.instance == service.serving()[0].id
+    assert found.memory > 1024 * 1024
+    assert 0 <= found.cpu < 2
+    assert (found.requests, found.errors) == (3, 0)
+    assert 0 < found.quantile(0.5) <= found.quantile(0.99) < 5
+
+
+async def test_what_was_measured_is_told_minute_by_minute_like_everything_else():
+    async with manual_simulator() as sim, caller(sim) as http:
+        service = sim.world.find(SERVICE)
+        service.command = ("python",)
+        now = sim.clock.now() // 60_000 * 60_000 - 60_000
+        for second in (0, 30, 59):
+            service.used.append(Used(now + second * 1000, f"{SERVICE}-aaaaa", "starter", second * 0.2, 3 * 1024**2))
+            service.answered.append(Answered(now + second * 1000, 500 if second else 200, 0.1 + second / 100))
+        sim.clock.advance(60)
+        (cpu,) = await series(http, "cpu")
+        assert values(cpu) == [pytest.approx(0.2)]
+        assert [values(one) for one in await series(http, "http-requests", aggregateBy="statusCode")] == [[1], [2]]
+        (median,) = await series(http, "http-latency", quantile="0.5")
+        assert values(median) == [pytest.approx(400)]
