@@ -38,9 +38,11 @@ class Period:
 def period(policy: Policy, tenancy: Sequence[TierChanged], begin: int, end: int) -> Period:
     """The cost of [begin, end). `tenancy`: every tier change ever seen, oldest first; empty, all of it is unseen and costs nothing."""
     spent, unpriced = 0.0, 0
-    for change, later in zip(tenancy, (*tenancy[1:], None), strict=True):
-        since = begin if change is tenancy[0] else max(begin, change.at)
-        until = min(end, later.at) if later else end
+    starts = [begin, *(max(begin, change.at) for change in tenancy[1:])]
+    ends = [*(min(end, change.at) for change in tenancy[1:]), end]
+    for change, since, until in zip(
+        tenancy, starts, ends, strict=False
+    ):  # with no tenancy there is one time without a change
         spent += billed(monthly_price(policy, change), since, until)
         if find_plan(change.plan) is None:
             unpriced += max(0, until - since)
