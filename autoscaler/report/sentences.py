@@ -171,15 +171,16 @@ def condition_phrase(progress: Progress) -> str:
     subject, rule = condition[: found.start()], condition[found.start("op") :]
     if progress.value is None:
         return f"{subject} - ({rule})"
-    bound = float(found["number"]) * (UNITS[found["unit"]][1] if found["unit"] else 1.0)
+    dimension, size = UNITS[found["unit"]] if found["unit"] else (Dimension.COUNT, 1.0)
+    bound = float(found["number"]) * size
     past = Op(found["op"]).holds(progress.value, bound)
-    value = _beside(progress.metric, progress.value, bound)
+    metric = find_metric(progress.metric) or Metric(progress.metric, dimension, Kind.GAUGE, "")
+    value = _beside(metric, progress.value, bound)
     return f"{subject} {value} {rule}" if past else f"{subject} {value} ({rule})"
 
 
-def _beside(name: str, value: float, bound: float) -> str:
+def _beside(metric: Metric, value: float, bound: float) -> str:
     """With more digits where three would show the bound itself: `8.002s > 8s`, never `8s > 8s`."""
-    metric = find_metric(name) or Metric(name, Dimension.COUNT, Kind.GAUGE, "")
     short = format_value(metric, value)
     return format_value(metric, value, digits=5) if short == format_value(metric, bound) else short
 

@@ -113,6 +113,8 @@ def test_a_blocker_shows_its_numbers_and_its_end():
         (progress("mean(cpu_percent over 10m) > 80% for 1h", 91.0, 0.5, metric="cpu_percent"),
          "mean(cpu_percent over 10m) 91% > 80% for 1h"),
         (progress("queue_depth > 7 for 5m", 9.0, 0.5), "queue_depth 9 > 7 for 5m"),
+        (progress("reply_time > 2s for 1h", 2.3456, 1.0), "reply_time 2.35s > 2s for 1h"),
+        (progress("mean(heap over 5m) > 20MB", 21.0 * MB, 1.0, metric="heap"), "mean(heap over 5m) 21 MB > 20MB"),
     ),
 )  # fmt: skip
 def test_a_condition_shows_its_value_and_claims_nothing_false(one, phrase):
