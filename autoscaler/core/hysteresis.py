@@ -22,7 +22,7 @@ class Clash(StrEnum):
 
 def clash(up: Condition, lower: Tier, down: Condition, tier: Tier) -> Clash | None:
     """How `up`, which sends `lower` up to `tier`, and `down`, which brings it back, get in each other's way."""
-    if up.metric == down.metric and (found := _of_bounds(up, down)):
+    if up.metric.name == down.metric.name and (found := _of_bounds(up, down)):
         return found
     (resource, high), (other, low) = absolute(up, lower), absolute(down, tier)
     both_ways = up.op.is_upward and not down.op.is_upward

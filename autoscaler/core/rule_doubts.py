@@ -179,7 +179,9 @@ def _shadowed(policy: Policy) -> Iterator[Problem]:
 
 def implies(one: Condition, other: Condition) -> bool:
     """Whether `other` holds whenever `one` does."""
-    if (one.metric, one.function, one.over, one.within) != (other.metric, other.function, other.over, other.within):
+    if one.metric.name != other.metric.name:
+        return False
+    if (one.function, one.over, one.within) != (other.function, other.over, other.within):
         return False
     upward = one.op.is_upward
     if upward != other.op.is_upward or one.share < other.share:

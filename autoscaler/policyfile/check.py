@@ -1,6 +1,7 @@
 """A tree of literal values into a policy, or into everything that is wrong with it."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from pydantic import ValidationError
@@ -31,8 +32,17 @@ MAX_ERRORS = 200
 """More than anybody is shown; wording each of thousands would take seconds."""
 
 
-def check(root: Node) -> tuple[Policy | None, list[Flaw]]:
-    """The policy, if every value is sound by itself, and every error: of single values and of what does not fit together.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The policy, if every value is sound by itself; every error, of single values and of what does not fit together; the warnings."""
+
+    policy: Policy | None
+    errors: list[Flaw]
+    warnings: list[Flaw]
+
+
+def check(root: Node) -> Checked:
+    """Everything that is wrong with the values.
 
     A value of None (nothing was written) has been told already; neither it nor what rests on it is told again.
     """
@@ -46,13 +56,10 @@ def check(root: Node) -> tuple[Policy | None, list[Flaw]]:
         }
         found = [_worded(root, path, details) for path, details in wrong.items()]
         resting = {_path(details["loc"], root) for details in told if _rests_on_a_metric(details)}
-        return None, found + _misfits_of_the_rest(root, nothing.union(wrong, resting))
-    return policy, _misfits(policy, root, nothing)
-
-
-def doubts(policy: Policy, root: Node) -> list[Flaw]:
-    """The warnings of a sound policy."""
-    return [_placed(problem, root) for problem in problems(policy) if problem.severity is Severity.WARNING]
+        return Checked(None, found + _misfits_of_the_rest(root, nothing.union(wrong, resting)), [])
+    all_told = problems(policy)
+    warnings = [_placed(problem, root) for problem in all_told if problem.severity is Severity.WARNING]
+    return Checked(policy, _misfits(all_told, root, nothing), warnings)
 
 
 def _is_told(path: Path, details: ErrorDetails, nothing: set[Path]) -> bool:
@@ -90,11 +97,11 @@ def _path(location: Path, root: Node) -> Path:
     return path
 
 
-def _misfits(policy: Policy, root: Node, doubtful: Iterable[Path]) -> list[Flaw]:
+def _misfits(found: Iterable[Problem], root: Node, doubtful: Iterable[Path]) -> list[Flaw]:
     """What does not fit together, but for what rests on a value that is wrong itself."""
     return [
         _placed(problem, root)
-        for problem in problems(policy)
+        for problem in found
         if problem.severity is Severity.ERROR
         and not any(_rests_on(place, wrong) for place in (problem.path, problem.related) if place for wrong in doubtful)
     ]
@@ -111,7 +118,7 @@ def _misfits_of_the_rest(root: Node, wrong: set[Path]) -> list[Flaw]:
         policy = read_policy(rest.plain())
     except ValidationError:
         return []
-    return _misfits(policy, rest, wrong)
+    return _misfits(problems(policy), rest, wrong)
 
 
 def _is_all_wrong(root: Node, rules: Path, wrong: set[Path]) -> bool:

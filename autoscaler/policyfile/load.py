@@ -9,7 +9,7 @@ from pathlib import Path
 from autoscaler.core.findings import Path as Place
 from autoscaler.core.findings import Severity
 from autoscaler.core.policy import Policy
-from autoscaler.policyfile.check import check, doubts
+from autoscaler.policyfile.check import check
 from autoscaler.policyfile.problems import LocatedProblem, PolicyError
 from autoscaler.policyfile.source import read_yaml
 from autoscaler.policyfile.tree import Flaw, Mark, Node
@@ -128,10 +128,11 @@ def _read(text: str, name: str) -> Read:
     root, flaws = read_yaml(text)
     if root is None:
         raise PolicyError(located(name, flaws))
-    policy, errors = check(root)
-    if policy is None or flaws or errors:
-        raise PolicyError(located(name, [*flaws, *errors]))
-    warnings = located(name, doubts(policy, root), Severity.WARNING)
+    checked = check(root)
+    policy = checked.policy
+    if policy is None or flaws or checked.errors:
+        raise PolicyError(located(name, [*flaws, *checked.errors]))
+    warnings = located(name, checked.warnings, Severity.WARNING)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     mark = root.locate(("service", "id" if policy.service.id else "name"))
     return Read(PolicyFile(name, policy, digest, f"{name}:{mark.line}:{mark.column}", tuple(warnings)), root)
