@@ -43,22 +43,34 @@ class Peaks:
         self.window = window
         self._step = max(1, min(5 * MINUTE, window // 12))
         self._buckets: deque[_Bucket] = deque()
+        self._turns_at = 0
+        """Until then no bucket begins, and none leaves the window."""
 
     def add(self, reading: Reading, instances: int) -> None:
         """One unmasked reading, of one of so many instances that share the load."""
-        start = reading.at - reading.at % self._step
+        at, gauges, increases = reading.at, reading.gauges, reading.increases
+        if at >= self._turns_at:
+            self._slide(at)
+        bucket = self._buckets[-1]
+        memory = gauges.get("memory_usage")
+        if memory is not None and (bucket.memory is None or memory > bucket.memory):
+            bucket.memory = memory
+        concurrency = gauges.get("concurrent_requests")
+        if concurrency is not None and (bucket.concurrency is None or concurrency * instances > bucket.concurrency):
+            bucket.concurrency = concurrency * instances
+        cpu_seconds = increases.get("cpu_seconds")
+        if cpu_seconds is not None:
+            bucket.cpu_seconds = (bucket.cpu_seconds or 0.0) + cpu_seconds * instances
+        bucket.seconds += increases.get("seconds", 0.0)
+
+    def _slide(self, at: int) -> None:
+        """Begin a bucket, and let go of those that left the window."""
+        start = at - at % self._step
         if not self._buckets or self._buckets[-1].start != start:
             self._buckets.append(_Bucket(start))
-        while self._buckets[0].start + self._step <= reading.at - self.window:
+        while self._buckets[0].start + self._step <= at - self.window:
             self._buckets.popleft()
-        bucket = self._buckets[-1]
-        if (memory := reading.gauges.get("memory_usage")) is not None:
-            bucket.memory = max(bucket.memory or 0.0, memory)
-        if (concurrency := reading.gauges.get("concurrent_requests")) is not None:
-            bucket.concurrency = max(bucket.concurrency or 0.0, concurrency * instances)
-        if (cpu_seconds := reading.increases.get("cpu_seconds")) is not None:
-            bucket.cpu_seconds = (bucket.cpu_seconds or 0.0) + cpu_seconds * instances
-        bucket.seconds += reading.increases.get("seconds", 0.0)
+        self._turns_at = self._step + min(start, self._buckets[0].start + self.window)
 
     def misfits(self, smaller: Tier, headroom: float, since: int = 0) -> tuple[Misfit, ...]:
         """What of the peaks since then (ms) would not leave `headroom` (a share) free on the smaller tier; empty when all fits."""

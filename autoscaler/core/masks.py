@@ -11,12 +11,15 @@ DEPLOY_LOOP_MASKS = 3
 class Clock:
     """Unmasked time, in ms. Masks that overlap are one."""
 
-    __slots__ = ("_begun", "_lost", "_mask", "masks")
+    __slots__ = ("_begun", "_mask", "behind", "masks", "runs_from")
 
     def __init__(self) -> None:
         self.masks = 0
         """How many there were."""
-        self._lost = 0
+        self.runs_from = 0
+        """When the last mask ends: from then on it runs."""
+        self.behind = 0
+        """By how much, once it runs."""
         self._mask: tuple[int, int] | None = None
         self._begun: deque[int] = deque(maxlen=DEPLOY_LOOP_MASKS)
 
@@ -24,14 +27,15 @@ class Clock:
         """Stand still from `begun` to `until`; one that ends before it begins is none."""
         if until <= begun:
             return
-        if self._mask is not None and self.is_masked(begun):
-            self._mask = (self._mask[0], max(self._mask[1], until))
-            return
-        if self._mask is not None:
-            self._lost += self._mask[1] - self._mask[0]
+        if begun < self.runs_from and self._mask is not None:
+            begun, until = self._mask[0], max(self._mask[1], until)
+            self.behind -= self._mask[1] - self._mask[0]
+        else:
+            self._begun.append(begun)
+            self.masks += 1
         self._mask = (begun, until)
-        self._begun.append(begun)
-        self.masks += 1
+        self.runs_from = until
+        self.behind += until - begun
 
     def is_masked(self, at: int) -> bool:
         """Whether it stands still at `at`."""
@@ -43,12 +47,9 @@ class Clock:
 
     def unmasked(self, at: int) -> int:
         """Its time at the wall clock's `at`."""
-        if self._mask is None:
-            return at - self._lost
-        begun, until = self._mask
-        if at < until:
-            return begun - self._lost
-        return at - (until - begun) - self._lost
+        if self._mask is None or at >= self.runs_from:
+            return at - self.behind
+        return self._mask[1] - self.behind
 
     def is_loop(self, now: int) -> bool:
         """Three masks within an hour."""

@@ -84,10 +84,12 @@ class Pool:
 class Ledger:
     """What each counter rose by since the windows began, and where each trailing window begins: kept once for all conditions."""
 
-    __slots__ = ("_places", "_tails", "totals")
+    __slots__ = ("_places", "_tails", "is_complete", "totals")
 
     def __init__(self) -> None:
         self.totals: list[int] = []
+        self.is_complete = False
+        """Whether the last reading told every counter."""
         self._places: dict[str, int] = {}
         self._tails: dict[int, Tail] = {}
 
@@ -110,10 +112,16 @@ class Ledger:
                 if before is None:
                     before = tuple(totals)
                 tail.slide(at, before)
+        self.is_complete = True
         for counter, place in self._places.items():
             amount = increases.get(counter)
-            if amount:
-                totals[place] += exact(amount)
+            if amount is None:
+                self.is_complete = False
+            elif amount:
+                try:
+                    totals[place] += round(amount * MILLIONTHS)  # `exact`, without the call
+                except (OverflowError, ValueError):
+                    self.is_complete = False
 
 
 class Ratio:

@@ -1,6 +1,7 @@
 """Ratios: pooled over a trailing rate window and judged sample by sample upwards, pooled over the whole window downwards."""
 
 from collections.abc import Iterator
+from math import inf
 from typing import NamedTuple
 
 from autoscaler.core.conditions import Condition
@@ -9,7 +10,7 @@ from autoscaler.core.metrics import Metric
 from autoscaler.core.observations import Missed, Reading
 from autoscaler.core.policy import Evidence
 from autoscaler.core.pools import MILLIONTHS, Ledger, Ratio, exact
-from autoscaler.core.watch import Bit, Feed, SampleWatch, Standing
+from autoscaler.core.watch import Bit, Feed, SampleWatch, Standing, cut
 from autoscaler.core.window import NEVER, Beat, Coverage, Marks
 
 
@@ -31,18 +32,30 @@ class RatioFeed(Feed):
 
     def reading(self, at: int, reading: Reading) -> None:
         """A good report outside every mask, of which the ledger knows already."""
-        over, under = reading.increases.get(self._over), reading.increases.get(self._under)
-        if over is None or under is None or (reading.stalled and self._skips_stalled):
-            for ratio in self._ratios():
-                ratio.leave_out(at, over, under)
-            value = reading.gauges.get(self.name)
-            if value is None or (reading.stalled and self._skips_stalled):
-                self.settle(at)
-            else:
-                self.sample(at, value)
+        ratio = self._ratio
+        ledger = ratio.ledger
+        if not ledger.is_complete or reading.stalled:
+            self._doubtful(at, reading)
             return
         self.is_ratio = True
+        if ratio.own is None:
+            before, totals = ratio.tail.before, ledger.totals
+            under = totals[ratio.under] - before[ratio.under]
+            if under > 0:
+                self.sample(at, (totals[ratio.over] - before[ratio.over]) / under * self._scale)
+                return
         self._pooled(at)
+
+    def _doubtful(self, at: int, reading: Reading) -> None:
+        over, under = reading.increases.get(self._over), reading.increases.get(self._under)
+        skips = reading.stalled and self._skips_stalled
+        if over is not None and under is not None and not skips:
+            self.is_ratio = True
+            self._pooled(at)
+            return
+        for ratio in self._ratios():
+            ratio.leave_out(at, over, under)
+        self.told(at, None if skips else reading.gauges.get(self.name))
 
     def _pooled(self, at: int) -> None:
         over, under = self._ratio.sums(at)
@@ -89,11 +102,15 @@ class CalmWatch:
         "_ceiling",
         "_condition",
         "_coverage",
+        "_cut",
         "_due",
         "_is_clear",
         "_least",
+        "_ledger",
         "_over",
         "_peaks",
+        "_rises",
+        "_scale",
         "_trailing",
         "_under",
         "_whole",
@@ -104,8 +121,12 @@ class CalmWatch:
         metric = condition.metric
         self._over, self._under = metric.over or "", metric.under or ""
         self._condition = condition
+        self._scale = metric.scale
+        self._rises, self._cut = condition.op.is_upward, cut(condition)
         self._bit = bit
-        self._ceiling, self._least = peak.ceiling, max(1, peak.least) * MILLIONTHS
+        self._ceiling = inf if peak.ceiling is None else peak.ceiling
+        self._least = max(1, peak.least) * MILLIONTHS
+        self._ledger = ledger
         self._beat = Beat(every)
         self._coverage = Coverage(condition.held, self._beat, upward=False)
         self._whole = Ratio(ledger, self._over, self._under, condition.held)
@@ -119,22 +140,47 @@ class CalmWatch:
 
     def reading(self, at: int, reading: Reading) -> None:
         """A good report outside every mask, of which the ledger knows already; a stalled one is a gap, an idle one is calm."""
-        over, under = reading.increases.get(self._over), reading.increases.get(self._under)
-        if over is None or under is None or reading.stalled:
-            for ratio in (self._whole, self._trailing):
-                ratio.leave_out(at, over, under)
-            if not reading.stalled and (over is None or under is None):
-                self._averages.reading(at, reading)
-            self.settle(at)
+        beat, ledger = self._beat, self._ledger
+        if not ledger.is_complete or reading.stalled:
+            self._doubtful(at, reading)
             return
-        beat = self._beat
-        is_due = at >= self._due or at - beat.last > beat.on_time
-        beat.seen(at)
-        if self._ceiling is not None and self._is_peak(at, self._ceiling):
+        if at >= self._due or at - beat.last > beat.on_time or self._trailing.own is not None:
+            self._seen(at)
+            return
+        beat.last = at
+        totals, over, under = ledger.totals, self._trailing.over, self._trailing.under
+        before = self._trailing.tail.before
+        count = totals[under] - before[under]
+        if count >= self._least and (totals[over] - before[over]) / count * self._scale > self._ceiling:
+            self._seen(at)
+        elif self._is_clear:
+            before = self._whole.tail.before
+            count = totals[under] - before[under]
+            if count:
+                value = (totals[over] - before[over]) / count * self._scale
+                calm = value >= self._cut if self._rises else value < self._cut
+            else:
+                calm = True  # nobody came: idle is calm
+            if calm != self._bit.holds:
+                self.settle(at)
+
+    def _doubtful(self, at: int, reading: Reading) -> None:
+        over, under = reading.increases.get(self._over), reading.increases.get(self._under)
+        if over is not None and under is not None and not reading.stalled:
+            self._seen(at)
+            return
+        for ratio in (self._whole, self._trailing):
+            ratio.leave_out(at, over, under)
+        if not reading.stalled:
+            self._averages.told(at, reading.gauges.get(self._averages.name))
+        self.settle(at)
+
+    def _seen(self, at: int) -> None:
+        """A report that is not quite usual."""
+        self._beat.seen(at)
+        if self._is_peak(at):
             self._peaks.mark(at)
-            is_due = True
-        if is_due or (self._is_clear and self._is_calm(at) != self._bit.holds):
-            self.settle(at)
+        self.settle(at)
 
     def missed(self, at: int, missed: Missed) -> None:
         """A poll without a report is a gap."""
@@ -175,12 +221,12 @@ class CalmWatch:
 
     def _value(self, now: int) -> float | None:
         over, under = self._whole.sums(now)
-        return over / under * self._condition.metric.scale if under else None
+        return over / under * self._scale if under else None
 
     def _is_calm(self, now: int) -> bool:
         value = self._value(now)
         return value is None or self._condition.op.holds(value, self._condition.bound)  # nobody came: idle is calm
 
-    def _is_peak(self, now: int, ceiling: float) -> bool:
+    def _is_peak(self, now: int) -> bool:
         over, under = self._trailing.sums(now)
-        return under >= self._least and over / under * self._condition.metric.scale > ceiling
+        return under >= self._least and over / under * self._scale > self._ceiling

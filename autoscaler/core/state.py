@@ -121,14 +121,14 @@ class State:
     def _reading(self, reading: Reading) -> None:
         before, self.reading = self.reading, reading
         self.usage.answered(reading)
-        if before is None or before.process != reading.process:
+        if before is None or before.instance != reading.instance or before.started_at != reading.started_at:
             self._new_process(reading, first=before is None)
         at = reading.at
-        if self.clock.is_masked(at) or self.memory_clock.is_masked(at):
+        if at < self.clock.runs_from or at < self.memory_clock.runs_from:
             self._masked_reading(reading)
             return
-        self._of_memory.reading(self.memory_clock.unmasked(at), reading)
-        self._of_load.reading(self.clock.unmasked(at), reading)
+        self._of_memory.reading(at - self.memory_clock.behind, reading)
+        self._of_load.reading(at - self.clock.behind, reading)
         self.peaks.add(reading, self._instances)
         self.usage.reading(reading)
         for value in self._values:

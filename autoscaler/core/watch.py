@@ -12,7 +12,7 @@ from typing import Protocol
 
 from autoscaler.core.conditions import Condition, Op
 from autoscaler.core.durations import format_duration
-from autoscaler.core.observations import Miss, Missed, Reading
+from autoscaler.core.observations import Miss, Missed
 from autoscaler.core.pools import MILLIONTHS, Ratio
 from autoscaler.core.window import NEVER, Beat, Coverage, Function, Held, Marks
 
@@ -234,9 +234,8 @@ class Feed(Beat):
         if watch.takes_all:
             self._takes_all.append(watch)
 
-    def reading(self, at: int, reading: Reading) -> None:
-        """A good report outside every mask."""
-        value = reading.gauges.get(self.name)
+    def told(self, at: int, value: float | None) -> None:
+        """What a good report outside every mask says of it, if anything."""
         if value is None:
             self.settle(at)
         else:

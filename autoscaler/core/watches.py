@@ -12,14 +12,15 @@ from autoscaler.core.watch import Bit, Feed, SampleWatch, Thin, Watch
 class Watches:
     """Told of every reading and miss outside the masks; conditions are added before the first."""
 
-    __slots__ = ("_every", "_evidence", "_feeds", "_ledger", "_shared")
+    __slots__ = ("_every", "_evidence", "_gauges", "_ledger", "_ratios", "_shared")
 
     def __init__(self, evidence: Evidence, every: int) -> None:
         self._evidence = evidence
         self._every = every
         self._ledger = Ledger()
         self._shared: dict[tuple[object, ...], Feed] = {}
-        self._feeds: list[Feed | CalmWatch] = []
+        self._gauges: list[Feed] = []
+        self._ratios: list[RatioFeed | CalmWatch] = []
 
     def add(self, condition: Condition, bit: Bit, rate: int, *, upward: bool, ceiling: float | None) -> Watch:
         """The right watch for a gauge or a ratio.
@@ -30,7 +31,7 @@ class Watches:
         least = self._evidence.min_requests
         if is_ratio and not upward and condition.held and condition.share == 1 and not condition.function:
             calm = CalmWatch(condition, self._ledger, self._every, bit, rate=rate, peak=Peak(ceiling, least))
-            self._feeds.append(calm)
+            self._ratios.append(calm)
             return calm
         feed = self._feed(condition, rate, upward=upward)
         thin = None
@@ -50,28 +51,37 @@ class Watches:
             key = (metric.name, condition.function, rate, upward, told_apart)
         else:
             key = (metric.name, condition.text if condition.function else None, 0, False, told_apart)
-        if key not in self._shared:
-            if metric.kind is Kind.RATIO:
-                ratio = Ratio(self._ledger, metric.over or "", metric.under or "", rate)
-                feed: Feed = RatioFeed(metric, ratio, self._every, timeouts, upward=upward)
-            else:
-                feed = Feed(metric.name, self._every, timeouts)
-            self._shared[key] = feed
-            self._feeds.append(feed)
+        if key in self._shared:
+            return self._shared[key]
+        if metric.kind is Kind.RATIO:
+            ratio = Ratio(self._ledger, metric.over or "", metric.under or "", rate)
+            self._shared[key] = pooled = RatioFeed(metric, ratio, self._every, timeouts, upward=upward)
+            self._ratios.append(pooled)
+        else:
+            self._shared[key] = plain = Feed(metric.name, self._every, timeouts)
+            self._gauges.append(plain)
         return self._shared[key]
 
     def reading(self, at: int, reading: Reading) -> None:
         """A good report; `at` is its unmasked time."""
-        self._ledger.add(at, reading.increases)
-        for feed in self._feeds:
-            feed.reading(at, reading)
+        gauges = reading.gauges
+        for feed in self._gauges:
+            value = gauges.get(feed.name)
+            if value is None:
+                feed.settle(at)
+            else:
+                feed.sample(at, value)
+        if self._ratios:
+            self._ledger.add(at, reading.increases)
+            for ratio in self._ratios:
+                ratio.reading(at, reading)
 
     def missed(self, at: int, missed: Missed) -> None:
         """A poll without one."""
-        for feed in self._feeds:
+        for feed in (*self._gauges, *self._ratios):
             feed.missed(at, missed)
 
     def settle(self, now: int) -> None:
         """Time has gone on, and nothing was seen."""
-        for feed in self._feeds:
+        for feed in (*self._gauges, *self._ratios):
             feed.settle(now)
