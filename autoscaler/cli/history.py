@@ -114,7 +114,8 @@ def _print(table: Table) -> None:
     entries.add_column(no_wrap=True)
     entries.add_column(overflow="fold")
     for started, service, step, state, cost, took, who, reason, outcome in table.rows:
-        facts = [state, cost, f"took {took}", *([] if who == tables.NOTHING else [f"approved: {who}"])]
+        how_long = [f"for {took}"] if who == tables.NOTHING else [f"took {took}", f"approved: {who}"]
+        facts = [state, cost, *how_long]
         entry = Text.assemble((f"{service}  {step}", "bold"), f"\n{', '.join(facts)}\n", (f"why: {reason}\n", "dim"))
         if outcome != tables.NOTHING:
             entry.append(f"outcome: {outcome}\n", style="dim")

@@ -26,11 +26,12 @@ def drawn(table: Table, *, empty: str) -> RenderableType:
     """As wide as the terminal is; `empty` says what to do when there is nothing to show."""
     if not table.rows:
         return Text(empty)
-    picture = RichTable(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
+    is_stacked = any("\n" in cell for row in table.rows for cell in row)
+    picture = RichTable(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for header in table.headers:
         picture.add_column(header, overflow="fold")
     for row in table.rows:
-        picture.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
+        picture.add_row(*(Text(f"{cell}\n" if is_stacked else cell, style=_COLOURS.get(cell, "")) for cell in row))
     return picture
 
 

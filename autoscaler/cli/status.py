@@ -85,7 +85,7 @@ def _duration(option: str, text: str) -> int:
 
 
 async def _watch(pause: int) -> None:
-    """Until it is interrupted; only what changed is redrawn."""
+    """Until it is interrupted; each picture is drawn over the last one in one write."""
     async with opened_store(load_settings(), read_only=True) as store:
         with Live(_screen(await _fleet(store), out), console=out, auto_refresh=False) as live:
             while True:
