@@ -37,13 +37,14 @@ policies/api.test.yaml stands beside policies/api.yaml:
 series   2x60 9x1h · 200MB+1MB x6h, a ramp · (0x8h 4x16h), again and again · nan · and for a poll without
          a report: _ (nobody looked), stale, timeout, refused, reset, login
          requests: 0x8h 20 (how many come between two polls; 20 if not said) · polls: ok x1h 503 x5 ok
+         by metric, and 'dependency:api.openai.com: 95%' for what the app waits for
 events   signals: {complaints: [10m, 2h], oom_kills: 5m+3m x4} · deploys: 09:00+1d x5 · restarts: 2h ·
-         masks: 1h and 2h
+         by_hand: scaled at 2h · masks: 1h and 2h
 setting  start: 2026-06-01 08:00 Europe/Berlin · tier: scaled · every: 5m · lasts: 7d · approved: yes ·
-         facts: {last_change: 2h, changes_today: 3, spent: 55, suspended: yes, disk: yes}
+         facts: {last_change: 2h, changes_today: 3, spent: 55, suspended: yes, disk: yes, observer_suspect: yes}
 expect   at: 1h5m, by: tue 10:00, between: 1h and 2h, or during: mon-fri 09:00-17:00 Europe/Berlin;
          verdict: hold, up, down or emergency to scaled; why: cooldown; because: a condition;
-         not_before: 3h; tier: mvp
+         not_before: 3h; tier: mvp; leak: yes
 whole    changes: and alerts: list all that come, in order, each with at, by or between if you like
 
 Exits 1 when a test fails or too little is covered, 2 when a file can't be used.

@@ -7,8 +7,8 @@ from itertools import chain
 from autoscaler.core.facts import Facts
 from autoscaler.core.guards import Verdict
 from autoscaler.core.money import month_bounds, spend
-from autoscaler.core.observations import Masked, Observation, Reading, Signal
-from autoscaler.core.policy import Policy
+from autoscaler.core.observations import Masked, Observation, Reading, Signal, TierChanged
+from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.readings import signals
 from autoscaler.core.rehearsal import Rehearsal, RehearsedChange, Terms
 from autoscaler.engine.policytest_app import App
@@ -45,30 +45,36 @@ def play(policy: Policy, script: Script) -> Played:
     terms = Terms(tier=script.tier, every=script.every, consents=script.approved)
     rehearsal = Rehearsal(policy, terms, lambda facts, now: _known(script, rehearsal, facts, now))
     app = App(script, policy)
-    events = sorted(_events(script, app), key=lambda event: event.at)
+    events = sorted(_events(policy, script, app), key=lambda event: event.at)
     looks: list[Look] = []
     alerts: list[tuple[int, str]] = []
-    running, live = policy.tiers[policy.rank(script.tier)], 0
+    running = _running(policy, rehearsal, script.start.at)
     for at in range(script.start.at, script.start.at + script.lasts + 1, script.every):
         while events and events[0].at <= at:
             rehearsal.observe(events.pop(0))
-        switched = [change for change in rehearsal.changes if change.live_at is not None and change.live_at <= at]
-        if len(switched) > live:
-            live = len(switched)
-            running = policy.tiers[policy.rank(switched[-1].target)]
-            app.restart(switched[-1].live_at or at, f"srv-test-switched-{live}")
+        before, running = running, _running(policy, rehearsal, at)
+        if running is not before:
+            app.restart(at, f"srv-test-{running.name}-{at}")
         seen = app.poll(at, running)
         for observation in (seen, *(signals(seen) if isinstance(seen, Reading) else ())):
             if observation is not None:
                 rehearsal.observe(observation)
         verdict = rehearsal.look(at)
-        before = looks[-1].verdict.alerts if looks else ()
-        alerts += [(at, name) for name in verdict.alerts if name not in before]
+        told = looks[-1].verdict.alerts if looks else ()
+        alerts += [(at, name) for name in verdict.alerts if name not in told]
         looks.append(Look(verdict, rehearsal.tier))
     return Played(script, tuple(looks), rehearsal.changes, tuple(alerts))
 
 
-def _events(script: Script, app: App) -> Iterator[Observation]:
+def _running(policy: Policy, rehearsal: Rehearsal, now: int) -> Tier:
+    """What runs at that time; a plan off the ladder is taken for the rung before it."""
+    live = [(change.live_at, change.target) for change in rehearsal.changes if change.live_at is not None]
+    live += [(change.at, change.tier) for change in rehearsal.tenancy if change.tier is not None]
+    at_last = max((moved for moved in live if moved[0] <= now), key=lambda moved: moved[0])
+    return policy.tiers[policy.rank(at_last[1])]
+
+
+def _events(policy: Policy, script: Script, app: App) -> Iterator[Observation]:
     """What happens beside the polls; instances that end or are replaced are shown by the app itself."""
     case, start = script.case, script.start
     for number, at in enumerate(chain.from_iterable(times.at(start) for times in case.deploys)):
@@ -80,6 +86,11 @@ def _events(script: Script, app: App) -> Iterator[Observation]:
             yield Signal(at, name)
             if name in _ENDS_AN_INSTANCE:
                 app.restart(at, _INSTANCE)
+    for event in case.by_hand:
+        tier = policy.tier(event.what)
+        plan, count = (tier.plan, tier.instances) if tier else (event.what, 1)
+        assert event.last is not None  # noqa: S101 - `cases_check` looked
+        yield TierChanged(event.last.at(start), tier.name if tier else None, plan, count)
     for span in case.masks:
         yield Masked(span.first.at(start), span.last.at(start), "as the test says")
 
@@ -97,6 +108,7 @@ def _known(script: Script, rehearsal: Rehearsal, facts: Facts, now: int) -> Fact
         facts,
         suspended=known.suspended,
         has_disk=known.disk,
+        observer_suspect="many services" if known.observer_suspect else facts.observer_suspect,
         last_change_ended=ended,
         changes_today=(*([start] * known.changes_today), *facts.changes_today),
         spend=month,

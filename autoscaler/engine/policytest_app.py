@@ -13,7 +13,7 @@ from autoscaler.core.durations import DAY
 from autoscaler.core.metrics import BUILT_IN, Kind, Metric, Source, Vocabulary
 from autoscaler.core.observations import Miss, Missed, Reading
 from autoscaler.core.policy import Policy, Tier
-from autoscaler.core.readings import read
+from autoscaler.core.readings import DEPENDENCY, read
 from autoscaler.policyfile.cases_check import POLLS, REQUESTS, Script
 from autoscaler.policyfile.series import Lost, Sample, Series
 
@@ -112,6 +112,9 @@ class App:
         counters = () if shown else (*_TOTALS, *self._vocabulary.counters)  # the one before the first has them all
         self._count(body, dict.fromkeys(counters, 0.0) | {"requests": requests})
         for name, value in shown.items():
+            if name.startswith(DEPENDENCY):
+                share = dict.fromkeys(_WINDOWS, value / 100)
+                body.setdefault("dependencies", {})[name.removeprefix(DEPENDENCY)] = {"share": share}
             metric = self._policy.vocabulary.by_name.get(name)
             if metric is not None:
                 self._tell(body, metric, value, tier, requests)

@@ -71,6 +71,8 @@ def _unmet(expectation: Expectation, mark: Mark, played: Played, clock: Clock) -
     came = verdict_words(verdict, clock)
     if expectation.tier is not None:
         came += f", on {wrong.tier or 'no tier of the policy'}"
+    if expectation.leak is not None:
+        came += f", {verdict.leak or 'no leak is suspected'}"
     if expectation.not_before is not None:
         came += f", not before {clock.tell(verdict.not_before) if verdict.not_before is not None else 'any known time'}"
     details = (*_standings(verdict, expectation, clock), *_elsewhere(expectation, played, clock))
@@ -88,6 +90,7 @@ def _meets(look: Look, expectation: Expectation, played: Played) -> bool:
         and {" ".join(text.split()) for text in expectation.because} <= reasons
         and (not_before is None or verdict.not_before == not_before.at(played.script.start))
         and expectation.tier in {None, look.tier}
+        and expectation.leak in {None, bool(verdict.leak)}
     )
 
 
@@ -120,6 +123,7 @@ def _expected(expectation: Expectation) -> str:
     parts += [f"because {' and '.join(expectation.because)}"] if expectation.because else []
     parts += [f"not before {expectation.not_before.text}"] if expectation.not_before else []
     parts += [f"on {expectation.tier}"] if expectation.tier else []
+    parts += [f"a leak is {'' if expectation.leak else 'not '}suspected"] if expectation.leak is not None else []
     return ", ".join(parts)
 
 

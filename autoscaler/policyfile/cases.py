@@ -94,6 +94,8 @@ class Known(_Part):
     """USD of this UTC month, at the start; absent: what the first tier costs since the month began."""
     suspended: YesNo = False
     disk: YesNo = False
+    observer_suspect: YesNo = False
+    """Whether so many services of the fleet went silent together that the bot's own sight is in doubt."""
 
 
 class Expectation(_Part):
@@ -110,6 +112,8 @@ class Expectation(_Part):
     not_before: Time | None = None
     tier: Name | None = None
     """The rung that runs."""
+    leak: YesNo | None = None
+    """Whether memory is said to leak, so that a restart is offered beside the upgrade."""
 
     @model_validator(mode="after")
     def _one_time_and_something(self) -> Self:
@@ -117,7 +121,8 @@ class Expectation(_Part):
             raise ValueError(
                 "say once when: 'at: 1h', 'by: 2h', 'between: 1h and 2h' or 'during: mon-fri 09:00-17:00 UTC'"
             )
-        if not (self.verdict or self.why or self.because or self.not_before or self.tier):
+        expected = (self.verdict, self.why, self.because or None, self.not_before, self.tier, self.leak)
+        if all(one is None for one in expected):
             raise ValueError("nothing is expected here: write such as 'verdict: up to scaled' or 'why: cooldown'")
         return self
 
@@ -146,6 +151,8 @@ class Case(_Setting):
     restarts: ListOfTimes = ()
     """When the process begins anew."""
     masks: Annotated[tuple[Between, ...], BeforeValidator(_listed)] = ()
+    by_hand: Annotated[tuple[Event, ...], BeforeValidator(_listed)] = ()
+    """When somebody sets another tier, or a plan that is none: `scaled at 2h`."""
     facts: Known = Known()
     lasts: Duration | None = None
     """Absent: up to the last time that is named, or the longest series."""

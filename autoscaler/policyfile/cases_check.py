@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from autoscaler.core.durations import SECOND
 from autoscaler.core.findings import Path
 from autoscaler.core.metrics import Dimension, Kind
+from autoscaler.core.plans import find_plan
 from autoscaler.core.policy import Policy
+from autoscaler.core.readings import DEPENDENCY
 from autoscaler.policyfile.cases import LONGEST, Case, Expectation, Suite, Wanted, parse_wanted
 from autoscaler.policyfile.cases_times import Happens, Moment, Start, Times, parse_start
 from autoscaler.policyfile.series import Series, parse_series
@@ -88,6 +90,7 @@ class _Checker:
         for number, expectation in enumerate(case.expect):
             self._expectation(expectation, (*path, "expect", number))
         changes = self._changes(case, path)
+        self._by_hand(case, path)
         self._alerts(case, path)
         start = case.start or self._suite.start or START
         every = case.every or self._suite.every or self._policy.every
@@ -134,6 +137,8 @@ class _Checker:
         """The one name and the dimension of a series. Raises ValueError for what can't be one."""
         if name in {REQUESTS, POLLS}:
             return name, Dimension.COUNT if name == REQUESTS else None
+        if name.startswith(DEPENDENCY) and name != DEPENDENCY:
+            return name, Dimension.SHARE
         known = self._policy.vocabulary.by_name
         metric = known.get(name)
         if metric is None:
@@ -188,6 +193,17 @@ class _Checker:
             changes.append(wanted)
         return tuple(changes)
 
+    def _by_hand(self, case: Case, path: Path) -> None:
+        for number, event in enumerate(case.by_hand):
+            place: Path = (*path, "by_hand", number)
+            if event.first is None or event.first is not event.last:
+                self._tell(
+                    place, f"'{event.text}' does not say when: write such as '{event.what} at 2h'", "wrong_value"
+                )
+            if event.what not in self._tiers and find_plan(event.what) is None:
+                message = f"'{event.what[:60]}' is neither a tier nor a plan: {_nearest(event.what, self._tiers)}"
+                self._tell(place, message, "unknown_tier")
+
     def _alerts(self, case: Case, path: Path) -> None:
         known = [alert.name for alert in self._policy.alerts]
         for number, event in enumerate(case.alerts or ()):
@@ -223,7 +239,7 @@ def _moments(case: Case) -> Iterator[Moment]:
         between = expectation.between
         times = (expectation.at, expectation.by, between.first if between else None, between.last if between else None)
         yield from (time for time in times if time is not None)
-    events: Iterable[Happens] = (*(case.changes or ()), *(case.alerts or ()))
+    events: Iterable[Happens] = (*(case.changes or ()), *(case.alerts or ()), *case.by_hand)
     yield from (time for event in events for time in (event.first, event.last) if time is not None)
     yield from (time for mask in case.masks for time in (mask.first, mask.last))
 

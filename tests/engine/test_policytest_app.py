@@ -116,6 +116,10 @@ def test_every_gauge_arrives_in_its_base_unit(folder, series, metric, value):
     assert Polled(folder, series).reading().gauges[metric] == pytest.approx(value)
 
 
+def test_what_the_app_waits_for_is_told_as_a_share(folder):
+    assert Polled(folder, "dependency:api.openai.com: 95%").reading().gauges["dependency:api.openai.com"] == 95
+
+
 def test_a_gap_does_not_change_what_a_share_of_cpu_is(folder):
     app = Polled(folder, "cpu_percent: 70%, polls: okx2 refusedx3 ok")
     assert [one.gauges["cpu_percent"] for one in app.polls(8) if isinstance(one, Reading)] == pytest.approx([70] * 5)

@@ -103,6 +103,12 @@ def test_a_sound_file_is_read_with_its_policy(folder):
         ("    changes:", "    signals: {oom_kill: 3m}\n    changes:", [
             "p.test.yaml:7:15: error: unknown signal 'oom_kill': did you mean 'oom_kills'?",
         ]),
+        ("    changes:", "    by_hand: larg at 3m\n    changes:", [
+            "p.test.yaml:7:14: error: 'larg' is neither a tier nor a plan: did you mean 'large'?",
+        ]),
+        ("    changes:", "    by_hand: large by 3m\n    changes:", [
+            "p.test.yaml:7:14: error: 'large by 3m' does not say when: write such as 'large at 2h'",
+        ]),
         ("    changes:", "    lasts: 1h\n    changes:", [
             "p.test.yaml:7:12: error: a time of this test lies 1800s after its end",
         ]),
