@@ -52,4 +52,7 @@ async def remembered(file: PolicyFile, last: Verdict, history: History, now: int
         has_disk=Why.DISK_DOWNTIME in obstacles,
         render_autoscaling=False,
     )
-    return await load(file, seen, history, now, measured_cadence=True)
+    managed = await load(file, seen, history, now, measured_cadence=True)
+    if Why.UNREACHABLE not in obstacles:  # the worker asks Render as well; when that was silent, its last word said so
+        managed.sight.render_answered_at = now
+    return managed

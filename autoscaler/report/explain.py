@@ -9,10 +9,8 @@ from types import MappingProxyType
 from autoscaler.core.durations import PATTERN, format_duration, parse_duration
 from autoscaler.core.evaluate import Ask, Progress, Role
 from autoscaler.core.guards import Blocker, Verdict
-from autoscaler.core.metrics import Dimension, Kind, Metric, find_metric
 from autoscaler.core.policy import Policy
-from autoscaler.core.values import format_value
-from autoscaler.report.sentences import verdict_sentence
+from autoscaler.report.sentences import value_phrase, verdict_sentence
 from autoscaler.report.text import cut, one_line
 from autoscaler.report.trends import Trend
 from autoscaler.report.units import format_time, monthly_step
@@ -107,8 +105,7 @@ def explain(
     `supposed`: what the verdict would be if the rules of a way asked now (`core.evaluate.suppose`); a way without one is
     explained by its rules alone. `trends`: by the condition's text.
     """
-    metrics = {condition.text: condition.metric for condition in policy.conditions()} if policy else {}
-    rules = [_rule(progress, metrics.get(progress.condition), trends) for progress in verdict.progress]
+    rules = [_rule(progress, trends.get(progress.condition)) for progress in verdict.progress]
     ways = (_way(role, verdict, policy, supposed, [rule for rule in rules if rule.role is role]) for role in _ROLES)
     return Explanation(
         verdict,
@@ -119,22 +116,20 @@ def explain(
     )
 
 
-def _rule(progress: Progress, metric: Metric | None, trends: Mapping[str, Trend]) -> Rule:
-    known = metric or find_metric(progress.metric) or Metric(progress.metric, Dimension.COUNT, Kind.GAUGE, "")
-    value = finite(progress.value)
+def _rule(progress: Progress, trend: Trend | None) -> Rule:
     return Rule(
         condition=progress.condition,
         role=progress.role,
         metric=progress.metric,
         holds=progress.holds,
-        value=value,
-        shown="-" if value is None else format_value(known, value),
+        value=finite(progress.value),
+        shown=value_phrase(progress),
         held=_share(progress.held),
         held_words=_held(progress),
         covered=_share(progress.covered),
         lacking=progress.lacking,
         not_before=None if progress.holds else progress.not_before,
-        trend=trends.get(progress.condition),
+        trend=trend,
     )
 
 

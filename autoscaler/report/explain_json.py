@@ -28,6 +28,7 @@ def document(explanation: Explanation) -> dict[str, object]:
         "monthly_now": finite(verdict.monthly_now),
         "monthly_then": finite(verdict.monthly_then),
         "blind": verdict.blind,
+        "leak": verdict.leak,
         "polled_at": explanation.polled_at,
         "blockers": [_blocker(blocker) for blocker in verdict.blockers],
         "alerts": list(verdict.alerts),

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from math import isfinite
 from types import MappingProxyType
 
 from autoscaler.core.conditions import Op
@@ -171,12 +172,25 @@ def condition_phrase(progress: Progress) -> str:
     subject, rule = condition[: found.start()], condition[found.start("op") :]
     if progress.value is None:
         return f"{subject} - ({rule})"
-    dimension, size = UNITS[found["unit"]] if found["unit"] else (Dimension.COUNT, 1.0)
-    bound = float(found["number"]) * size
-    past = Op(found["op"]).holds(progress.value, bound)
-    metric = find_metric(progress.metric) or Metric(progress.metric, dimension, Kind.GAUGE, "")
-    value = _beside(metric, progress.value, bound)
+    past = Op(found["op"]).holds(progress.value, _bound(found)[1])
+    value = value_phrase(progress)
     return f"{subject} {value} {rule}" if past else f"{subject} {value} ({rule})"
+
+
+def value_phrase(progress: Progress) -> str:
+    """Its value in the unit that suits it, `9.4s`; `-` when there is none that anybody could read."""
+    if progress.value is None or not isfinite(progress.value):
+        return "-"
+    found = _BOUND.search(one_line(progress.condition))
+    dimension, bound = _bound(found) if found else (Dimension.COUNT, None)
+    metric = find_metric(progress.metric) or Metric(progress.metric, dimension, Kind.GAUGE, "")
+    return format_value(metric, progress.value) if bound is None else _beside(metric, progress.value, bound)
+
+
+def _bound(found: re.Match[str]) -> tuple[Dimension, float]:
+    """What the condition compares with, in base units, and what that measures."""
+    dimension, size = UNITS[found["unit"]] if found["unit"] else (Dimension.COUNT, 1.0)
+    return dimension, float(found["number"]) * size
 
 
 def _beside(metric: Metric, value: float, bound: float) -> str:
