@@ -1,9 +1,10 @@
 """What a policy test expects, beside what came."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from autoscaler.core.evaluate import Ask, Progress, Role
+from autoscaler.core.evaluate import Ask, Role
 from autoscaler.core.guards import Verdict, Why
 from autoscaler.engine.policytest import Look, Played
 from autoscaler.policyfile.cases import Expectation, Wanted
@@ -12,6 +13,14 @@ from autoscaler.policyfile.tree import Mark
 from autoscaler.report.cases import Clock, Difference, change_words, standing, verdict_words
 
 _MOST_DETAILS = 4
+_ROLES = MappingProxyType(
+    {
+        Ask.UP: {Role.UP, Role.EMERGENCY},
+        Ask.DOWN: {Role.DOWN},
+        Ask.HOLD: {Role.UP, Role.EMERGENCY, Role.DOWN},
+    }
+)
+"""Which conditions tell why a verdict asks for a way; of a hold, all that move anything."""
 
 
 def differences(played: Played) -> tuple[Difference, ...]:
@@ -131,11 +140,14 @@ def _standings(verdict: Verdict, expectation: Expectation, clock: Clock) -> Iter
     """Where the conditions stand that are spoken of: those named, else those of the way that was expected, or asked for."""
     wanted = expectation.verdict
     named = {" ".join(text.split()) for text in expectation.because}
-    shown: list[Progress] = [one for one in verdict.progress if one.condition in named]
-    if not named:
-        way = wanted.ask if wanted and wanted.ask is not Ask.HOLD else verdict.ask
-        roles = {Ask.UP: {Role.UP, Role.EMERGENCY}, Ask.DOWN: {Role.DOWN}, Ask.HOLD: set(Role) - {Role.ALERT}}[way]
-        shown = sorted((one for one in verdict.progress if one.role in roles), key=lambda one: -one.held)
+    if named:
+        return (standing(one, clock) for one in verdict.progress if one.condition in named)
+    return _on_the_way(verdict, _ROLES[wanted.ask if wanted and wanted.ask is not Ask.HOLD else verdict.ask], clock)
+
+
+def _on_the_way(verdict: Verdict, roles: Collection[Role], clock: Clock) -> Iterator[str]:
+    """The conditions of these roles, those first that have held longest."""
+    shown = sorted((one for one in verdict.progress if one.role in roles), key=lambda one: -one.held)
     return (standing(one, clock) for one in dict.fromkeys(shown[:_MOST_DETAILS]))
 
 
@@ -175,14 +187,12 @@ def _sequence(
         return []
     wanted = ", ".join(event.text for event in expected) or "none"
     told = ", ".join(one.told for one in came) or "none"
-    last = played.looks[-1].verdict
-    return [
-        Difference(
-            mark.line,
-            mark.column,
-            f"{what} of the whole test",
-            wanted,
-            told,
-            (f"at the end {verdict_words(last, clock)}",),
-        )
-    ]
+    right = next(
+        (number for number, is_right in enumerate(zip(fits, on_time, strict=True)) if not all(is_right)), len(fits)
+    )
+    late = expected[right].last if right < len(expected) else None
+    looks = played.looks if late is None else played.looks[: max(1, _until(played.looks, late.at(start)))]
+    verdict = looks[-1].verdict
+    roles = {Role.ALERT} if what == "alerts" else _ROLES[verdict.ask]
+    details = (f"at {clock.tell(verdict.at)} {verdict_words(verdict, clock)}", *_on_the_way(verdict, roles, clock))
+    return [Difference(mark.line, mark.column, f"{what} of the whole test", wanted, told, details)]

@@ -35,12 +35,13 @@ async def test_a_test_that_fails_is_shown_with_its_line_and_exits_1(policies):
     (policies / "p.test.yaml").write_text(TESTS.replace("at 40m", "at 30m"), encoding="utf-8")
     ended = await autoscaler("test", "policies/p.yaml", cwd=policies.parent)
     assert ended.code == 1
-    assert ended.out.splitlines()[1:6] == [
+    assert ended.out.splitlines()[1:7] == [
         "  FAILED  much memory",
         "          policies/p.test.yaml:4:5: changes of the whole test",
         "            expected  up to large at 30m",
         "            came      none",
-        "                      at the end hold, why steady",
+        "                      at 30m (Mon 00:30) hold, why steady",
+        "                      memory_usage 450 MB > 400MB for 30m, held 20m of 30m; could hold from 40m (Mon 00:40)",
     ]
     assert "0 passed, 1 failed, 61 polls in " in ended.out
 
