@@ -168,14 +168,15 @@ class _Run:
         self._misses += isinstance(poll, Missed)
         state = self._rehearsal.state
         now = max(poll.at, state.newest)
-        verdict = self._rehearsal.look(now)
-        if not self._verdicts or verdict.key != self._verdicts[-1].key:
-            self._verdicts.append(verdict)
-        self._holding.take(now, verdict)
         seen = not isinstance(poll, Missed)
+        if self._curves is not None or not self._rehearsal.is_settled(now):
+            verdict = self._rehearsal.look(now)
+            if not self._verdicts or verdict.key != self._verdicts[-1].key:
+                self._verdicts.append(verdict)
+            self._holding.take(now, verdict)
+            if self._curves is not None:
+                self._curves.take(now, state, verdict, seen=seen)
         self._breach.take(now, state, seen=seen)
-        if self._curves is not None:
-            self._curves.take(now, state, verdict, seen=seen)
 
     def result(self, name: str, recording: Recording) -> Backtest:
         """After the last observation."""

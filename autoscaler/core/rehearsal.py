@@ -14,10 +14,13 @@ from autoscaler.core.money import Spend, spend
 from autoscaler.core.observations import Masked, Observation, TierChanged
 from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.state import State
+from autoscaler.core.window import NEVER
 
-CONSENTS = frozenset({Why.APPROVAL_REQUIRED, Why.MODE_ASK, Why.MODE_OBSERVE})
+CONSENTS = frozenset({Why.NOT_RESOURCE_BOUND, Why.DID_NOT_HELP, Why.APPROVAL_REQUIRED, Why.MODE_ASK, Why.MODE_OBSERVE})
 """What a yes lifts; every other guard holds in a rehearsal as it does live."""
 SWITCH = "switch to another plan"
+UNSETTLED = -1
+"""No set of conditions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,9 @@ class Rehearsal:
         self._awaited: TierChanged | None = None
         """That of the change under way, dated when it will be live."""
         self._verdict: Verdict | None = None
+        self._settled = UNSETTLED
+        """Which conditions held when the last look found nothing to ask for; as long as they are the same, so does the next."""
+        self._settled_until = 0
         self._move(_tier_changed(tier, 0))
 
     @property
@@ -87,6 +93,10 @@ class Rehearsal:
     def changes(self) -> tuple[RehearsedChange, ...]:
         """Oldest first."""
         return tuple(self._changes)
+
+    def is_settled(self, now: int) -> bool:
+        """Whether a look could only find the last verdict again, as nothing that could ask for more has turned since."""
+        return self.state.holding == self._settled and now < self._settled_until
 
     def observe(self, observation: Observation) -> None:
         """Fold it. A tier change is one made by people: it overtakes a change that is not live yet."""
@@ -110,9 +120,20 @@ class Rehearsal:
         if self._verdict is not None and self._verdict.key == verdict.key:
             verdict = replace(verdict, since=self._verdict.since)
         self._verdict = verdict
+        self._settle(decision)
         if verdict.goes:
             self._begin(verdict, asked)
         return verdict
+
+    def _settle(self, decision: Decision) -> None:
+        """Only conditions, a schedule, or another rung can end that nothing is asked for; and the way back from a schedule's rung."""
+        is_calm = decision.ask is Ask.HOLD and self.state.lessons.lent_from is None
+        self._settled = self.state.holding if is_calm else UNSETTLED
+        hours = (schedule.during for schedule in self.policy.schedules)
+        turns = (
+            one.next_end(decision.at) if one.contains(decision.at) else one.next_start(decision.at) for one in hours
+        )
+        self._settled_until = min((turn for turn in turns if turn is not None), default=NEVER) if is_calm else 0
 
     def _go_live(self, now: int) -> None:
         """The new plan runs, and its instance warms up as in life."""
@@ -124,6 +145,7 @@ class Rehearsal:
         self.state.fold(Masked(changed.at, changed.at + self.policy.evidence.warm_up, SWITCH))
 
     def _move(self, changed: TierChanged) -> None:
+        self._settled = UNSETTLED
         self.tenancy.append(changed)
         self.state.fold(changed)
 
