@@ -107,9 +107,19 @@ def test_a_rule_that_stands_twice_is_told_once_at_the_second():
     assert found(up=[UP, UP]) == [("redundant", ("tiers", 0, "scale_up", "any", 1))]
 
 
+def test_what_holds_all_along_holds_in_a_share_of_the_samples_and_not_the_other_way_round():
+    share = "memory_usage > 400MB for 30m in 80% of samples"
+    assert found(up=[UP, share]) == [("redundant", ("tiers", 0, "scale_up", "any", 0))]
+    assert found(up=[share, "memory_usage > 450MB for 30m in 90% of samples"]) == [
+        ("redundant", ("tiers", 0, "scale_up", "any", 1))
+    ]
+    assert found(up=[share.replace("400", "450"), "memory_usage > 440MB for 30m in 90% of samples"]) == []
+
+
 def test_two_rules_that_can_never_hold_together():
     emergency = {"all": ["memory_percent > 90% for 2m", "memory_percent < 50% for 2m"]}
     told = found(emergency=emergency)
+    assert [code for code, path in told if path[0] == "emergency"] == ["never_holds", "wrong_way"]
     assert ("never_holds", ("emergency", "all", 1)) in told
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from autoscaler.core.observations import TierChanged
+from autoscaler.core.observations import Signal, TierChanged
 from autoscaler.engine.reload import PolicyWatch
 from autoscaler.engine.worker import Parts, Worker
 from autoscaler.errors import StoreError
 from autoscaler.policyfile import load_folder
+from autoscaler.ports import PassRecord
 from tests.support.rig import CALM, POLICY, SERVICE, Load, running_rig
 
 OTHER = "srv-0000000000000000gone"
@@ -236,3 +237,29 @@ async def test_the_edited_rule_decides_on_what_was_seen_before_it(bench):
     await bench.seconds(12)
     assert bench.rig.passes[-1].verdict.ask == "up"
     bench.rig.load = CALM
+
+
+async def test_what_is_told_while_the_edited_policy_is_loaded_is_not_lost(bench):
+    observations = bench.rig.store.observations
+
+    async def told_meanwhile(service_id, since):
+        found = await observations(service_id, since)
+        bench.rig.store.observations = observations
+        complaints = tuple(Signal(bench.rig.clock.now() + number, "complaints") for number in range(3))
+        await bench.rig.store.record(PassRecord(service_id, complaints))
+        return found
+
+    bench.rig.store.observations = told_meanwhile
+    bench.write(POLICY.replace("growth", "growing"))
+    await bench.seconds(14)
+    assert bench.managed[SERVICE].policy.alerts[0].name == "growing"
+    assert bench.rig.passes[-1].verdict.reasons[0].condition == "complaints >= 3 within 24h"
+
+
+async def test_a_policy_that_is_removed_before_its_service_was_found_is_no_longer_waited_for(bench):
+    bench.write(POLICY.replace(SERVICE, OTHER), "other.yaml")
+    await bench.seconds(3)
+    assert [Path(path).name for path in bench.worker._waiting] == ["other.yaml"]
+    (bench.folder / "other.yaml").unlink()
+    await bench.seconds(3)
+    assert bench.worker._waiting == {}
