@@ -52,8 +52,7 @@ def _head(explanation: Explanation) -> RenderableType:
     for number, blocker in enumerate(verdict.blockers, start=1):
         grid.add_row("Blocked by" if number == 1 else "", Text(f"{number}. {blocker_sentence(blocker, verdict.at)}"))
     if verdict.leak:
-        leak = f"{one_line(verdict.leak)}: a restart would do as well, for a while."
-        grid.add_row("Leak?", Text(leak, style="bold yellow"))
+        grid.add_row("Leak?", Text(one_line(verdict.leak), style="bold yellow"))
     if verdict.ask is not Ask.HOLD:
         grid.add_row("Earliest", Text(_earliest(explanation)))
     grid.add_row("Cost", Text(_cost(explanation)))

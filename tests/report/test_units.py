@@ -1,5 +1,8 @@
 """Values read as people write them."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 from autoscaler.core.durations import DAY, HOUR, MINUTE, SECOND
 from autoscaler.core.metrics import METRICS
 from autoscaler.core.values import format_value
-from autoscaler.report.units import bar, format_relative, format_time, monthly_step
+from autoscaler.report.units import bar, format_moment, format_relative, format_time, monthly_step
 from tests.support.stories import MB, NOW
 
 
@@ -74,3 +77,18 @@ def test_a_distance_in_time_has_one_unit():
 def test_a_bar_is_full_only_when_it_is_full(share, unicode, plain):
     assert bar(share) == unicode
     assert bar(share, ascii_only=True) == plain
+
+
+@pytest.mark.parametrize(
+    ("zone", "ahead", "text"),
+    (
+        ("Europe/Berlin", 17 * MINUTE, "in 17m, 16:20 CEST (14:20 UTC)"),
+        ("Europe/Berlin", 9 * HOUR, "in 9h, Wed 01:03 CEST (23:03 UTC)"),
+        ("Europe/Berlin", 25 * DAY, "in 25d, Sat 15:03 CET (31 Oct 14:03 UTC)"),
+        ("UTC", 17 * MINUTE, "in 17m, 14:20 UTC"),
+        ("Asia/Kathmandu", 0, "now, 19:48 +0545 (14:03 UTC)"),
+    ),
+)
+def test_a_moment_is_told_by_the_reader_s_own_clock_and_in_utc(zone, ahead, text):
+    at = NOW + ahead
+    assert format_moment(at, NOW, datetime.fromtimestamp(at / 1000, ZoneInfo(zone))) == text
