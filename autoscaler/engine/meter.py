@@ -8,7 +8,7 @@ from autoscaler.core.observations import Miss, Missed, Reading
 from autoscaler.core.policy import Policy
 from autoscaler.core.samples import QUANTILES, STALE, STEP, Sample, measured
 from autoscaler.engine.managed import Managed
-from autoscaler.errors import OutsideError, RefusedError
+from autoscaler.errors import GoneError, OutsideError
 from autoscaler.ports import Clock, RenderPort
 
 FRESH = STEP - 5 * SECOND
@@ -27,34 +27,41 @@ class Meter:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._asked_at = 0
-        self._samples: Mapping[str, tuple[Sample, ...]] = {}
+        self._answer: Mapping[str, tuple[Sample, ...]] | str = {}
+        """What Render said last, or why it said nothing: either serves all for a minute, so that nobody hammers it."""
 
     async def observe(self, managed: Managed) -> Reading | Missed:
         """What Render's metrics say of one service now. Never raises for what Render may do: that is a miss."""
         async with self._lock:
             now = self._clock.now()
-            if managed.service_id not in self._samples or not 0 <= now - self._asked_at < FRESH:
-                try:
-                    await self._ask(managed, now)
-                except OutsideError as error:
-                    return Missed(now, Miss.FROZEN, f"Render does not tell its metrics: {str(error)[:200]}")
-            samples = self._samples.get(managed.service_id, ())
-        return measured(samples, now, managed.last_reading, managed.state.every)
+            is_new = not isinstance(self._answer, str) and managed.service_id not in self._answer
+            if is_new or not 0 <= now - self._asked_at < FRESH:
+                await self._ask(managed, now)
+            answer = self._answer
+        if isinstance(answer, str):
+            return Missed(now, Miss.FROZEN, f"Render does not tell its metrics: {answer}")
+        return measured(answer[managed.service_id], now, managed.last_reading, managed.state.every)
 
     async def _ask(self, managed: Managed, now: int) -> None:
         fleet = {one.service_id: one for one in self._managed.values() if one.policy.service.health is None}
         fleet[managed.service_id] = managed
         latency = latency_names([one.policy for one in fleet.values()])
-        start = (now - LOOK_BACK) // STEP * STEP
-        try:
-            self._samples = await self._render.samples(sorted(fleet), start, now, latency=latency)
-        except RefusedError:
-            if len(fleet) == 1:
-                raise
-            # One of them may be gone; it must not blind the others.
-            alone = await self._render.samples([managed.service_id], start, now, latency=latency)
-            self._samples = {managed.service_id: alone[managed.service_id]}
         self._asked_at = now
+        try:
+            self._answer = await self._samples(sorted(fleet), now, latency)
+        except OutsideError as error:
+            self._answer = str(error)[:200]
+
+    async def _samples(self, ids: Sequence[str], now: int, latency: Sequence[str]) -> dict[str, tuple[Sample, ...]]:
+        """Of all of them. One that is gone must not blind the others: it is found by halves, and has none."""
+        try:
+            return dict(await self._render.samples(ids, (now - LOOK_BACK) // STEP * STEP, now, latency=latency))
+        except GoneError:
+            if len(ids) == 1:
+                return {ids[0]: ()}
+            middle = len(ids) // 2
+            first = await self._samples(ids[:middle], now, latency)
+            return first | await self._samples(ids[middle:], now, latency)
 
 
 def latency_names(policies: Sequence[Policy]) -> tuple[str, ...]:

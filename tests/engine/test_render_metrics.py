@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from autoscaler.core.evaluate import Ask
 from autoscaler.core.observations import Miss, Missed, Reading
-from autoscaler.engine.managed import load
+from autoscaler.engine.managed import Managed, load
 from autoscaler.engine.meter import Meter
 from autoscaler.policyfile import load_text
 from render_client.sim import ServiceSpec
@@ -135,36 +135,63 @@ async def test_metrics_that_render_does_not_tell_are_a_gap_with_its_reason(tmp_p
         assert latest(rig).increases["requests"] == 600.0  # of both minutes: nothing that was counted is lost
 
 
-async def test_one_service_that_render_refuses_does_not_blind_the_others(tmp_path):
-    async with running(tmp_path, Load(0, rate=5)) as rig:
-        seen = replace(rig.managed.seen, id="srv-gone")
-        gone = await load(load_text(POLICY.replace(SERVICE, "srv-gone"), "gone.yaml"), seen, rig.store, 0)
-        meter = Meter(rig.render, {SERVICE: rig.managed, "srv-gone": gone}, rig.clock)
+async def test_one_service_that_is_gone_does_not_blind_the_others(tmp_path):
+    services = (*(ServiceSpec(name=f"app-{number}") for number in range(4)), ServiceSpec(name="api", id=SERVICE))
+    async with running_rig(tmp_path, policy=POLICY, world={"services": services}) as rig:
+        fleet = await a_fleet(rig)
+        gone = replace(rig.managed.seen, id="srv-gone")
+        policy = load_text(POLICY.replace(SERVICE, "srv-gone"), "gone.yaml")
+        fleet["srv-gone"] = await load(policy, gone, rig.store, rig.clock.now())
         rig.sim.clock.advance(120)
-        rig.sim.faults.add(Fault(kind="status", status=404, match=Match(path="/metrics/cpu"), times=1))
+        # As long as it is among those asked for: all six, then the half with it.
+        rig.sim.faults.add(Fault(kind="status", status=404, match=Match(path="/metrics/cpu"), times=2))
+        meter = Meter(rig.render, fleet, rig.clock)
+        found = {service_id: await meter.observe(managed) for service_id, managed in fleet.items()}
+        assert [service_id for service_id, one in found.items() if isinstance(one, Missed)] == ["srv-gone"]
+
+
+async def test_a_render_that_does_not_answer_is_asked_once_a_minute_for_all(tmp_path):
+    services = (*(ServiceSpec(name=f"app-{number}") for number in range(9)), ServiceSpec(name="api", id=SERVICE))
+    async with running_rig(tmp_path, policy=POLICY, world={"services": services}) as rig:
+        fleet = await a_fleet(rig)
+        rig.sim.clock.advance(120)
+        rig.sim.faults.add(Fault(kind="status", status=403, match=Match(path="/metrics/*"), times=0))
+        rig.sim.calls.clear()
+        meter = Meter(rig.render, fleet, rig.clock)
+        for managed in fleet.values():
+            assert isinstance(await meter.observe(managed), Missed)
+        assert len(rig.sim.calls) == 1
+        rig.sim.faults.clear()
+        rig.sim.clock.advance(60)
         assert isinstance(await meter.observe(rig.managed), Reading)
+
+
+async def a_fleet(rig) -> dict[str, Managed]:
+    """Every service of the world, under the same policy and load."""
+    fleet = {}
+    for service in rig.sim.world.services.values():
+        seen = await rig.render.find_service(id=service.id, name=None)
+        file = load_text(POLICY.replace(SERVICE, service.id), "fleet.yaml")
+        fleet[service.id] = await load(file, seen, rig.store, rig.clock.now())
+        set_load(service, Load(0, rate=5))
+    return fleet
 
 
 async def test_one_set_of_calls_serves_the_whole_fleet(tmp_path):
     names = [f"app-{number}" for number in range(60)]
     services = (*(ServiceSpec(name=name) for name in names), ServiceSpec(name="holisticos-api", id=SERVICE))
     async with running_rig(tmp_path, policy=POLICY, world={"services": services}) as rig:
-        fleet = {}
-        for service in rig.sim.world.services.values():
-            seen = await rig.render.find_service(id=service.id, name=None)
-            file = load_text(POLICY.replace(SERVICE, service.id), "fleet.yaml")
-            fleet[service.id] = await load(file, seen, rig.store, rig.clock.now())
-            set_load(service, Load(0, rate=5))
+        fleet = await a_fleet(rig)
         meter = Meter(rig.render, fleet, rig.clock)
         rig.sim.clock.advance(120)
         rig.sim.calls.clear()
         found = [await meter.observe(managed) for managed in fleet.values()]
         assert all(isinstance(one, Reading) for one in found)
         assert len(found) == 61
-        assert len([call for call in rig.sim.calls if "/metrics/" in call.path]) == 3 * 6
+        assert len([call for call in rig.sim.calls if "/metrics/" in call.path]) == 2 * 6
         rig.sim.clock.advance(60)
         await meter.observe(fleet[SERVICE])
-        assert len([call for call in rig.sim.calls if "/metrics/" in call.path]) == 6 * 6
+        assert len([call for call in rig.sim.calls if "/metrics/" in call.path]) == 4 * 6
 
 
 async def test_oom_kills_count_without_an_endpoint_too(tmp_path):

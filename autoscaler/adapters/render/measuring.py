@@ -10,7 +10,7 @@ from autoscaler.core.metrics import UNITS
 from autoscaler.core.samples import QUANTILES, Sample
 from render_client import RenderClient, TimeSeries
 
-AT_ONCE = 25
+AT_ONCE = 50
 """Services in one call: enough that a thousand fit into the reads of a minute, few enough that Render answers."""
 MOST_POINTS = 1000
 """Points of one service in one call: Render answers 500 to too many, and nobody says how many are."""
