@@ -10,16 +10,20 @@ from autoscaler.core.guards import Why
 from autoscaler.core.metrics import find_metric
 from autoscaler.core.plans import PLANS
 from autoscaler.core.policy import Guards, Mode
+from autoscaler.engine.policytest import play
+from autoscaler.engine.policytest_match import differences
 from autoscaler.policyfile import load_text
+from autoscaler.policyfile.cases_load import load_cases
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policies.md").read_text()
 POLICIES = re.findall(r"```yaml\n(version: 1\n.*?)```", PAGE, re.DOTALL)
+(TESTS,) = re.findall(r"```yaml\n(series: .*?)```", PAGE, re.DOTALL)
 CONDITIONS = re.findall(r"^\| `([^`]+ (?:[<>]=? [^`]*|for [^`]*))` \|", PAGE, re.MULTILINE)
 METRICS = re.findall(r"`(\w+)`", PAGE[PAGE.index("The metrics, by how") : PAGE.index("## What counts as seen")])
 
 
 def test_the_page_shows_what_is_tested_here():
-    assert len(POLICIES) >= 2
+    assert len(POLICIES) == 4
     assert len(CONDITIONS) == 8
     assert len(METRICS) > 12
 
@@ -28,6 +32,15 @@ def test_the_page_shows_what_is_tested_here():
 def test_a_policy_of_the_page_is_sound(text):
     file = load_text(text, "docs/policies.md")
     assert not [problem for problem in file.warnings if problem.code != "budget"]
+
+
+def test_the_tests_of_the_page_pass_against_the_policy_above_them(tmp_path):
+    (tmp_path / "my-api.yaml").write_text(POLICIES[1])
+    (tmp_path / "my-api.test.yaml").write_text(TESTS)
+    file = load_cases(tmp_path / "my-api.test.yaml")
+    assert len(file.scripts) == 2
+    for script in file.scripts:
+        assert not differences(play(file.policy.policy, script)), script.case.name
 
 
 def test_without_a_mode_a_policy_only_observes():
