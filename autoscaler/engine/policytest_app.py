@@ -4,6 +4,7 @@ Ratios are derived: the totals rise so that what is pooled over any time is what
 """
 
 import math
+from bisect import insort
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -55,8 +56,7 @@ class App:
 
     def restart(self, at: int, instance: str) -> None:
         """From `at` on (ms UTC) another process answers."""
-        self._restarts.append((at, instance))
-        self._restarts.sort()
+        insort(self._restarts, (at, instance))
 
     def poll(self, at: int, tier: Tier) -> Reading | Missed | None:
         """The next poll, on that tier; None when nobody looks."""

@@ -14,7 +14,7 @@ _CLOCK = r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)"
 _MOMENT = re.compile(rf"(?:(?P<day>{'|'.join(_DAYS)})\s+|(?P<date>\d{{4}}-\d\d-\d\d)\s+)?{_CLOCK}")
 _START = re.compile(rf"(?P<date>\d{{4}}-\d\d-\d\d)\s+{_CLOCK}(?:\s+(?P<zone>\S+))?")
 _TIMES = re.compile(r"(?P<first>.+?)(?:\s*\+\s*(?P<step>\S+?))?(?:\s*x\s*(?P<count>\d{1,6}))?")
-MOST_TIMES = 100_000
+MOST_TIMES = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def test_what_happens_may_say_when(text, what, first, last):
         (parse_moment, "90", "'90' has no unit: write 90s, 90m, 90h, 90d or 90w"),
         (parse_moment, "2026-02-30 10:00", "'2026-02-30' is no day of the calendar"),
         (parse_span, "1h", "'1h' is no span: write two times, such as '1h and 2h' or '10:00 and 14:00'"),
-        (parse_times, "1hx0", "'x0' is out of range: from once to 100000 times"),
+        (parse_times, "1hx0", "'x0' is out of range: from once to 10000 times"),
         (parse_start, "monday", "'monday' is no start: write a day and a time, such as 2026-06-01 08:00 Europe/Berlin"),
         (
             parse_start,
