@@ -24,6 +24,8 @@ from autoscaler.report.cost import Bill, BotCost, Revenue
 from autoscaler.report.units import format_relative
 from autoscaler.settings import Settings, is_there, load_settings
 
+LARGEST = 1e9
+"""USD; no user brings more, nor does NaN."""
 FRESH = HOUR
 """How far back the app's own word on its revenue is looked for: it repeats it with every report."""
 
@@ -33,9 +35,7 @@ def cost(
     policies: PoliciesOption = POLICIES,
     revenue_per_user: Annotated[
         float | None,
-        typer.Option(
-            min=0.000_001, max=1e9, help="USD that a paying user brings a month; else the policy's, or what was told."
-        ),
+        typer.Option(metavar="USD", help="USD that a paying user brings a month; else the policy's, or what was told."),
     ] = None,
     *,
     as_json: JsonOption = False,
@@ -44,6 +44,10 @@ def cost(
 
     Reads the policies and, if there is one, the worker's database (DATABASE_URL); asks nobody outside.
     """
+    if revenue_per_user is not None and not 0 < revenue_per_user < LARGEST:
+        raise UsageError(
+            f"--revenue-per-user: {revenue_per_user:g} is no price: write what one user brings a month, such as 7.50."
+        )
     bills = asyncio.run(_bills(load_settings(), service, policies_at_hand(policies), revenue_per_user))
     if as_json:
         print_json(report.document(bills))
