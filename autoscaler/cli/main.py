@@ -29,8 +29,8 @@ from autoscaler.errors import AutoscalerError, ExitCode
 from autoscaler.policyfile import PolicyError
 
 EPILOG = (
-    "First steps: copy policies/holisticos.yaml and edit it, [bold]autoscaler validate[/bold], then "
-    "[bold]autoscaler check[/bold] to see what it would do, and [bold]autoscaler run[/bold]."
+    "First steps: [bold]autoscaler init SERVICE[/bold] writes a policy and says what it would have done, then "
+    "[bold]autoscaler check[/bold] to see what it would do now, and [bold]autoscaler run[/bold]."
 )
 
 app = typer.Typer(
