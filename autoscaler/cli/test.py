@@ -34,10 +34,10 @@ policies/api.test.yaml stands beside policies/api.yaml:
       changes: \\[up to scaled by 2h5m]
 
 \b
-series   2x60 9x1h · 200MB+1MB x6h, a ramp · (0x8h 4x16h), again and again · nan · and for a poll without
-         a report: _ (nobody looked), stale, timeout, refused, reset, login
+series   by metric: 2x60 9x1h · 200MB+1MB x6h, a ramp · (0x8h 4x16h), again and again · nan · and for a poll
+         without a report: _ (nobody looked), stale, timeout, refused, reset, login
          requests: 0x8h 20 (how many come between two polls; 20 if not said) · polls: ok x1h 503 x5 ok
-         by metric, and 'dependency:api.openai.com: 95%' for what the app waits for
+         dependency:api.openai.com: 95% (of the response time) · what a test leaves out is as the file says
 events   signals: {complaints: [10m, 2h], oom_kills: 5m+3m x4} · deploys: 09:00+1d x5 · restarts: 2h ·
          by_hand: scaled at 2h · masks: 1h and 2h
 setting  start: 2026-06-01 08:00 Europe/Berlin · tier: scaled · every: 5m · lasts: 7d · approved: yes ·

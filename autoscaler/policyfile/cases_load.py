@@ -38,6 +38,8 @@ def case_files(path: Path) -> tuple[Path, ...]:
     """
     if is_case_file(path):
         return (path,)
+    if not path.exists():
+        raise PolicyError([at_start(str(path), "there is no such file or folder", "unreadable")])
     folder, stem = (path, "") if path.is_dir() else (path.parent, path.stem + ".")
     try:
         found = sorted(file for file in folder.iterdir() if is_case_file(file) and file.name.startswith(stem))

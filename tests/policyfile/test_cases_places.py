@@ -169,5 +169,7 @@ def test_no_tests_at_all_say_where_to_write_them(folder):
 
 
 def test_a_file_that_is_not_there_is_named(folder):
+    with pytest.raises(PolicyError, match=r"nope\.yaml:1:1: error: there is no such file or folder"):
+        case_files(folder / "nope.yaml")
     with pytest.raises(PolicyError, match=r"nope\.test\.yaml:1:1: error: this file can't be read"):
         load_cases(folder / "nope.test.yaml")
