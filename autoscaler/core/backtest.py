@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from autoscaler.core.conditions import Condition
 from autoscaler.core.curves import Curve, Curves, Filling
 from autoscaler.core.durations import WEEK
 from autoscaler.core.guards import Verdict
@@ -18,7 +17,7 @@ from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.recording import Recording
 from autoscaler.core.rehearsal import Rehearsal, RehearsedChange, Terms
 from autoscaler.core.savings import billed, period
-from autoscaler.core.state import State, up_key
+from autoscaler.core.state import Key, State, up_key
 
 LOST = 2.5
 """After so many polls' length a value has nothing more to say, as for conditions without a window."""
@@ -233,8 +232,11 @@ class _Breach:
 
     def __init__(self, policy: Policy, terms: Terms) -> None:
         self.before = self.after = 0
-        self._bounds = {tier.name: tuple(_bounds(policy, tier)) for tier in policy.tiers}
+        self._bounds = {tier.name: frozenset(_bounds(policy, tier)) for tier in policy.tiers}
         self._first = terms.tier
+        self._tier: str | None = None
+        self._masks = (0, 0)
+        """The bits of the first rung's bounds, and of those of the rung that runs."""
         self._longest = round(LOST * terms.every)
         self._last: tuple[int, bool, bool] | None = None
         """When, and whether it was past a bound of the first rung and of the one that ran then."""
@@ -243,22 +245,26 @@ class _Breach:
         """One look; what was not `seen`, or is of a starting instance, counts neither way."""
         if self._last is not None:
             at, before, after = self._last
-            length = min(now - at, self._longest)
-            self.before += length * before
-            self.after += length * after
+            if before or after:
+                length = min(now - at, self._longest)
+                self.before += length * before
+                self.after += length * after
         if not seen or state.is_masked(now):
             self._last = None
             return
-        before = self._is_past(self._first, state, now)
-        after = before if state.tier == self._first else self._is_past(state.tier, state, now)
-        self._last = (now, before, after)
+        if state.tier != self._tier:
+            self._tier = state.tier
+            self._masks = (
+                _bits(state, self._bounds[self._first]),
+                _bits(state, self._bounds.get(state.tier or "", frozenset())),
+            )
+        first, running = self._masks
+        past = state.past
+        self._last = (now, past & first != 0, past & running != 0)
 
-    def _is_past(self, tier: str | None, state: State, now: int) -> bool:
-        for condition in self._bounds.get(tier or "", ()):
-            value = state.standing(up_key(condition), now).value
-            if value is not None and condition.op.holds(value, condition.bound):
-                return True
-        return False
+
+def _bits(state: State, keys: frozenset[Key]) -> int:
+    return sum(1 << place for place, key in enumerate(state.keys) if key in keys)
 
 
 def _untold(policy: Policy, told: set[str]) -> Iterator[str]:
@@ -268,11 +274,11 @@ def _untold(policy: Policy, told: set[str]) -> Iterator[str]:
             yield metric.name
 
 
-def _bounds(policy: Policy, tier: Tier) -> Iterator[Condition]:
+def _bounds(policy: Policy, tier: Tier) -> Iterator[Key]:
     for rules in (policy.up_rules(tier), policy.emergency):
         for condition in rules.conditions if rules else ():
             if condition.metric.kind in {Kind.GAUGE, Kind.RATIO}:
-                yield condition
+                yield up_key(condition)
 
 
 def _stays(tenancy: Sequence[TierChanged], begun: int, ended: int) -> Iterator[Stay]:

@@ -93,6 +93,11 @@ class State:
         return self._holding.bits
 
     @property
+    def past(self) -> int:
+        """Of which conditions on a gauge or a ratio the last sample was past the bound, in the same bits: their windows may not be full."""
+        return self._holding.past
+
+    @property
     def keys(self) -> tuple[Key, ...]:
         """The conditions, in the order of the bits of `holding`."""
         return tuple(self._watches)
@@ -217,7 +222,7 @@ class State:
         old, self._watches = self._watches, {}
         self._of_memory, self._of_load = (Watches(self.policy.evidence, self.every) for _ in range(2))
         self._told = []
-        self._holding.bits = 0
+        self._holding.bits = self._holding.past = 0
         for key, condition in _all_keys(self.policy, self.patience):
             if key not in self._watches:
                 bit = Bit(self._holding, len(self._watches))

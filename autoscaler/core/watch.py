@@ -38,9 +38,10 @@ class Watch(Protocol):
 
 @dataclass(slots=True)
 class Holding:
-    """Which conditions hold, a bit for each: as of the newest observation."""
+    """Which conditions hold, a bit for each: as of the newest observation. And of which the last sample was past the bound."""
 
     bits: int = 0
+    past: int = 0
 
 
 class Bit:
@@ -57,6 +58,10 @@ class Bit:
         """It holds now and did not, or the other way round."""
         self.holds = not self.holds
         self._among.bits ^= self._mask
+
+    def cross(self) -> None:
+        """A sample lies on the other side of the bound than the one before."""
+        self._among.past ^= self._mask
 
 
 class Thin:
@@ -132,7 +137,9 @@ class SampleWatch:
             return self._turns_at
         if self._function is not None:
             good = self._judge_function(self._function, at, value, good=good)
-        self._good = good
+        if good != self._good:
+            self._good = good
+            self._bit.cross()
         if self._held is not None:
             self._held.judge(at, good=good)
         return self.settle(at)
