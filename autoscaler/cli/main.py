@@ -63,20 +63,21 @@ def _options(
     pass
 
 
-app.command("init")(init.init)
-app.command("run")(run.run)
-app.command("check")(check.check)
-app.command("backtest")(backtest.backtest)
-app.command("validate")(validate.validate)
-app.command("schema")(schema.schema)
-app.command("test", help=test.FORMAT)(test.run_tests)
-app.command("status")(status.status)
-app.command("explain")(explain.explain)
-app.command("cost")(cost.cost)
-app.command("history")(history.history)
-app.add_typer(metric.app, name="metric")
-app.command("signal")(signal.signal)
-app.command("demo")(demo.demo)
+_FIRST, _RUNS, _POLICIES, _TOLD = "First steps", "What it does, and why", "Policies", "What only people know"
+app.command("demo", rich_help_panel=_FIRST)(demo.demo)
+app.command("init", rich_help_panel=_FIRST)(init.init)
+app.command("check", rich_help_panel=_FIRST)(check.check)
+app.command("run", rich_help_panel=_FIRST)(run.run)
+app.command("status", rich_help_panel=_RUNS)(status.status)
+app.command("explain", rich_help_panel=_RUNS)(explain.explain)
+app.command("history", rich_help_panel=_RUNS)(history.history)
+app.command("cost", rich_help_panel=_RUNS)(cost.cost)
+app.command("validate", rich_help_panel=_POLICIES)(validate.validate)
+app.command("test", help=test.FORMAT, rich_help_panel=_POLICIES)(test.run_tests)
+app.command("backtest", rich_help_panel=_POLICIES)(backtest.backtest)
+app.command("schema", rich_help_panel=_POLICIES)(schema.schema)
+app.command("signal", rich_help_panel=_TOLD)(signal.signal)
+app.add_typer(metric.app, name="metric", rich_help_panel=_TOLD)
 
 
 def main() -> None:
