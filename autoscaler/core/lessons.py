@@ -71,6 +71,8 @@ class Lessons:
         before, self.running = self.running, change
         if before is None or _size(before) == _size(change):
             return
+        if change.tier is not None and change.tier == before.tier:
+            return  # another count is the same rung only where Render's own autoscaling sets it
         if change.by is None:
             self.taken_over_at = change.at
         self._settle(change.at)

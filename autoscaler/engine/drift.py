@@ -1,9 +1,11 @@
-"""A look at Render: on which tier does the service run, and which of its instances failed? Nobody else tells the evaluator."""
+"""A look at Render: on which tier does it run, does a deploy switch over, which instances failed? Nobody else tells the evaluator."""
 
 import logging
+from collections.abc import Sequence
 
+from autoscaler.core.change import DeploySeen
 from autoscaler.core.durations import HOUR
-from autoscaler.core.observations import Signal, TierChanged
+from autoscaler.core.observations import Masked, Signal, TierChanged
 from autoscaler.core.plans import same_plan
 from autoscaler.core.policy import Policy
 from autoscaler.engine.managed import Managed
@@ -12,13 +14,15 @@ from autoscaler.ports import Clock, History, PassRecord, RenderPort, ServiceSeen
 log = logging.getLogger(__name__)
 
 
+SWITCHING = "update_in_progress"
 LOOK_BACK = HOUR
 """How long an instance's failure may stay unheard: a pause of the worker, or a Render that was away."""
 
 
 async def look(managed: Managed, render: RenderPort, store: History, clock: Clock) -> None:
-    """Read the service and its events once and append what is new. Raises UnavailableError, RefusedError and StoreError."""
+    """Read the service, its deploys and events once and append what is new. Raises UnavailableError, RefusedError and StoreError."""
     await _look_at_tier(managed, render, store, clock)
+    await _look_at_deploys(managed, render, store, clock)
     await _hear_failures(managed, render, store, clock)
 
 
@@ -28,17 +32,53 @@ async def _look_at_tier(managed: Managed, render: RenderPort, store: History, cl
     seen = await render.find_service(id=managed.service_id, name=None)
     now = clock.now()
     async with managed.in_step(store, now):
-        managed.seen = seen
+        managed.seen, managed.sight.render_answered_at = seen, now
         for change in await store.changes(seen.id, limit=20):
             if change.state.is_open or (change.ended_at is not None and began <= change.ended_at <= now):
                 return  # what was read may be from the middle of it
         tier = tier_of(managed.policy, seen)
-        if managed.state.tier_known and tier == managed.state.tier:
-            return
         changed = TierChanged(now, tier, seen.plan, seen.instances)
+        if managed.state.tier_known and _is_the_same(changed, managed.state.lessons.running):
+            return
         await store.record(PassRecord(seen.id, (changed,)))
         managed.fold(changed)
     log.info("%s runs on %s x%d: %s", seen.name, seen.plan, seen.instances, tier or "no tier of its policy")
+
+
+def _is_the_same(changed: TierChanged, running: TierChanged | None) -> bool:
+    """A tier is a plan and a count; also off the ladder what runs is what is paid for."""
+    if running is None or changed.tier != running.tier:
+        return False
+    return same_plan(changed.plan, running.plan) and changed.instances == running.instances
+
+
+async def _look_at_deploys(managed: Managed, render: RenderPort, store: History, clock: Clock) -> None:
+    """While one switches over, and until the app is warm, what is seen says nothing of the plan; a build masks nothing.
+
+    An app that says who it is, or since when, tells of a new process itself, and more exactly.
+    """
+    deploys = await render.deploys(managed.service_id)
+    now = clock.now()
+    async with managed.in_step(store, now):
+        managed.sight.switching = any(deploy.status == SWITCHING for deploy in deploys)
+        reading = managed.last_reading
+        if reading is not None and reading.process != (None, None):
+            return
+        until = _masked_until(managed, deploys, now)
+        if until <= managed.state.clock.masked_until(now):
+            return
+        masked = Masked(now, until, "a deploy switches over" if managed.sight.switching else "a deploy went live")
+        await store.record(PassRecord(managed.service_id, (masked,)))
+        managed.fold(masked)
+
+
+def _masked_until(managed: Managed, deploys: Sequence[DeploySeen], now: int) -> int:
+    """While it switches over, a little beyond the next look."""
+    evidence = managed.policy.evidence
+    if managed.sight.switching:
+        return now + evidence.drift_every * 5 // 4
+    live = next((deploy for deploy in deploys if deploy.status == "live"), None)
+    return now if live is None or live.finished_at is None else live.finished_at + evidence.warm_up
 
 
 async def _hear_failures(managed: Managed, render: RenderPort, store: History, clock: Clock) -> None:

@@ -133,6 +133,13 @@ def test_a_tier_that_is_only_renamed_was_changed_by_nobody():
     assert course.lessons.taken_over_at is None
 
 
+def test_a_count_that_renders_own_autoscaling_sets_was_changed_by_nobody():
+    course = Course()
+    course.lessons.moved(TierChanged(START + DAY, "scaled", SCALED.plan, 3))
+    assert course.lessons.taken_over_at is None
+    assert course.lessons.running.instances == 3
+
+
 def test_off_the_ladder_nothing_is_learnt():
     course = Course().on(MVP)
     course.lessons.moved(TierChanged(START + HOUR, None, "pro_max", 1))

@@ -99,6 +99,8 @@ class SimulatedApp:
         """The plan on which the app never answers."""
         self._totals: dict[str, list[float]] = {}
         self._counted_at = 0
+        self.tells_who = True
+        """Whether it says which instance answers, and since when."""
         self.business: dict[str, float] = {}
         self.signals: dict[str, int] = {}
 
@@ -123,18 +125,18 @@ class SimulatedApp:
         return {
             "timestamp": datetime.fromtimestamp(now / 1000, UTC).isoformat(),
             "current_metrics": {"concurrent_requests": 1},
-            "instance": {
-                "id": instance,
-                "started_at": datetime.fromtimestamp(self.started[instance] / 1000, UTC).isoformat(),
-                "plan_guess": plan,
-                "settings": env,
-            },
+            "instance": {"plan_guess": plan, "settings": env}
+            | ({"id": instance, "started_at": self._iso(self.started[instance])} if self.tells_who else {}),
             "counters": {"requests_total": totals[0], "errors_total": 0, "response_seconds_total": totals[1]},
             "concurrency": {"running": 0, "queued": 0, "peak": {"10s": 2, "1m": 2}},
             "resources": {"memory_used_bytes": self._rig.load.memory, "memory_limit_bytes": limit},
             "business": self.business,
             "signals": self.signals,
         }
+
+    @staticmethod
+    def _iso(at: int) -> str:
+        return datetime.fromtimestamp(at / 1000, UTC).isoformat()
 
     @property
     def started(self):
