@@ -12,7 +12,7 @@ from functools import cache
 from itertools import islice
 
 import jmespath
-from jmespath.exceptions import JMESPathError, JMESPathTypeError
+from jmespath.exceptions import JMESPathTypeError
 
 from autoscaler.core.durations import MINUTE, SECOND
 from autoscaler.core.metrics import BUILT_IN, METRICS, SIGNALS, Kind, Source, Vocabulary
@@ -289,7 +289,7 @@ def _find(body: Mapping[str, object], path: str) -> object:
         raise BadReportError(
             f"'{path[:60]}' does not fit it: {error.function_name}() of a {error.actual_type}"
         ) from None
-    except JMESPathError as error:
+    except (TypeError, ValueError, ArithmeticError, RecursionError) as error:  # jmespath lets Python's own through
         raise BadReportError(f"'{path[:60]}' does not fit it: {str(error)[:120]}") from None
 
 

@@ -106,6 +106,10 @@ def _secret_name(text: str) -> str:
 def _json_path(text: str) -> str:
     try:
         unknown = _unknown_function(jmespath.compile(text).parsed)
+    except RecursionError:
+        raise ValueError(
+            "this JMESPath is nested too deeply: write where the JSON has it, such as 'jobs.waiting'"
+        ) from None
     except JMESPathError as error:
         position = getattr(error, "lex_position", None)
         place = f" at character {position + 1}" if position is not None else ""
@@ -123,7 +127,8 @@ def _unknown_function(node: Mapping[str, Any]) -> str | None:
     """Without this it would turn out at the first poll: jmespath knows its functions only when it calls them."""
     if node["type"] == "function_expression" and node["value"] not in Functions.FUNCTION_TABLE:
         return str(node["value"])
-    return next((found for child in node["children"] if (found := _unknown_function(child))), None)
+    below = (child for child in node["children"] if isinstance(child, Mapping))  # a slice has numbers
+    return next((found for child in below if (found := _unknown_function(child))), None)
 
 
 _NUMBER = ["number", "string"]

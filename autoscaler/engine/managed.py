@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from autoscaler.core.attribution import HELP_REMEMBERED
@@ -97,6 +97,8 @@ class Managed:
         for observation in (*earlier, *observations):
             if observation.at <= now:
                 self.fold(observation)
+            elif isinstance(observation, Told):  # the clock of who told it is ahead of ours
+                self.fold(replace(observation, at=now))
         self.verdict = next(iter(await store.verdicts(self.service_id, limit=1)), None)
 
     def fold(self, observation: Observation) -> None:

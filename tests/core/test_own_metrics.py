@@ -124,6 +124,16 @@ def test_a_function_that_does_not_fit_makes_the_report_a_miss():
     assert "length(jobs.running)" in found.detail
 
 
+@pytest.mark.parametrize(
+    "path", ("jobs.waiting < stats", "jobs.running[-1:1:0]", "to_number('nan')", "to_number('1e999')", "sum(jobs)")
+)
+def test_a_path_on_which_jmespath_itself_stumbles_makes_the_report_a_miss(path):
+    own = a_policy("odd > 1 for 10m", more=f'metrics: {{odd: "{path}"}}').vocabulary
+    found = read(body(jobs={"waiting": "x", "running": [1]}), START, None, EVERY, own)
+    assert isinstance(found, Missed)
+    assert found.reason is Miss.MISCONFIGURED
+
+
 @given(st.dictionaries(st.sampled_from(sorted(body())), JUNK), st.dictionaries(st.text(max_size=9), JUNK, max_size=3))
 def test_any_json_is_a_reading_with_numbers_that_can_be_or_a_miss(changed, more):
     found = read(body(**changed) | more, START + EVERY, reading(), EVERY, VOCABULARY)

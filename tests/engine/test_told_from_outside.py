@@ -125,6 +125,9 @@ async def test_a_clock_ahead_of_ours_does_not_date_it_into_the_future(tmp_path):
         await rig.run(seconds=20)
         assert rig.managed.state.newest <= rig.clock.now()
         assert complaints(rig) == 1
+        await rig.restart()
+        await rig.run(seconds=10)
+        assert complaints(rig) == 1
 
 
 async def test_a_word_for_a_service_that_is_adopted_a_little_later_waits_for_it(tmp_path):
