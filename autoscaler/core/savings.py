@@ -83,4 +83,4 @@ def break_even(monthly: float, revenue_per_user: float) -> int | None:
     """How many paying users pay a tier: its price divided by what one brings a month, rounded up. None when one brings nothing."""
     if revenue_per_user <= 0:
         return None
-    return ceil(round(monthly / revenue_per_user, 9))  # 25 / 0.1 is 250, not 251
+    return ceil(round(monthly / revenue_per_user, 9))  # 21 / 0.7 is 30, whatever floats make of it

@@ -29,7 +29,7 @@ def ran(moment: int, tier) -> TierChanged:
 
 
 @pytest.mark.parametrize(
-    ("monthly", "per_user", "users"), ((7, 5, 2), (25, 5, 5), (25, 0.1, 250), (7, 7, 1), (25, 0, None), (7, 1e9, 1))
+    ("monthly", "per_user", "users"), ((7, 5, 2), (25, 5, 5), (21, 0.7, 30), (7, 7, 1), (25, 0, None), (7, 1e9, 1))
 )
 def test_break_even_is_the_price_by_what_a_user_brings_rounded_up(monthly, per_user, users):
     assert break_even(monthly, per_user) == users

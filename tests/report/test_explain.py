@@ -177,6 +177,13 @@ def test_at_80_columns_without_colour_it_reads_as_it_should(berlin):
     assert drawn(explain(asked, trends=trends, plan="starter", polled_at=NOW - 9_000)).rstrip() == SCREEN
 
 
+def test_what_a_schedule_asks_for_shows_no_empty_table_of_rules():
+    text = drawn(explain(verdict(progress=(), reasons=())))
+    assert "UP to scaled" in text
+    assert "trend" not in text
+    assert "rule " not in text
+
+
 SCREEN = """\
 holisticos-api  srv-1  mvp on starter
 
