@@ -3,7 +3,7 @@
 Open-loop: what was seen stays as it was seen, whatever the policy would have done about it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from autoscaler.core.durations import DAY, MINUTE
@@ -62,16 +62,14 @@ class RehearsedChange:
 class Rehearsal:
     """One policy, one service, one recording: hand in what was seen, in order, and look after each poll."""
 
-    def __init__(
-        self, policy: Policy, terms: Terms, known: Callable[[Facts, int], Facts] = lambda facts, _now: facts
-    ) -> None:
+    def __init__(self, policy: Policy, terms: Terms, known: Callable[[Facts, int], Facts] | None = None) -> None:
         """`known`: adds to the facts of a time (ms UTC) what no observation says. Raises ValueError when the policy has no tier of that name."""
         tier = policy.tier(terms.tier)
         if tier is None:
             raise ValueError(f"the policy has no tier '{terms.tier}': {', '.join(one.name for one in policy.tiers)}")
         self.policy = policy
         self.terms = terms
-        self._known = known
+        self._known = known or _nothing_more
         self.state = State(policy, terms.every)
         self.tenancy: list[TierChanged] = []
         """Which rung ran since when, the first from time 0."""
@@ -80,8 +78,10 @@ class Rehearsal:
         """That of the change under way, dated when it will be live."""
         self._verdict: Verdict | None = None
         self._settled = UNSETTLED
-        """Which conditions held when the last look found nothing to ask for; as long as they are the same, so does the next."""
+        """Which conditions held at the last look; as long as they do, the next one finds the same, within limits."""
         self._settled_until = 0
+        self._held: _DownFit | None = None
+        """Of a down that is held: what else may change without a condition."""
         self._move(_tier_changed(tier, 0))
 
     @property
@@ -95,8 +95,10 @@ class Rehearsal:
         return tuple(self._changes)
 
     def is_settled(self, now: int) -> bool:
-        """Whether a look could only find the last verdict again, as nothing that could ask for more has turned since."""
-        return self.state.holding == self._settled and now < self._settled_until
+        """Whether a look could only find the last verdict again (as its `key` goes), as nothing that decides it has turned since."""
+        if self.state.holding != self._settled or now >= self._settled_until:
+            return False
+        return self._held is None or self._held == _down_fit(self.state, self._held.lower, now)
 
     def observe(self, observation: Observation) -> None:
         """Fold it. A tier change is one made by people: it overtakes a change that is not live yet."""
@@ -120,20 +122,35 @@ class Rehearsal:
         if self._verdict is not None and self._verdict.key == verdict.key:
             verdict = replace(verdict, since=self._verdict.since)
         self._verdict = verdict
-        self._settle(decision)
+        self._settle(decision, verdict)
         if verdict.goes:
             self._begin(verdict, asked)
         return verdict
 
-    def _settle(self, decision: Decision) -> None:
-        """Only conditions, a schedule, or another rung can end that nothing is asked for; and the way back from a schedule's rung."""
-        is_calm = decision.ask is Ask.HOLD and self.state.lessons.lent_from is None
-        self._settled = self.state.holding if is_calm else UNSETTLED
-        hours = (schedule.during for schedule in self.policy.schedules)
-        turns = (
-            one.next_end(decision.at) if one.contains(decision.at) else one.next_start(decision.at) for one in hours
-        )
-        self._settled_until = min((turn for turn in turns if turn is not None), default=NEVER) if is_calm else 0
+    def _settle(self, decision: Decision, verdict: Verdict) -> None:
+        """Until when the verdict stands, as long as the same conditions hold on the same rung. An up is looked at each time."""
+        self._settled, self._held = UNSETTLED, None
+        lower = self.policy.tier(decision.target) if decision.target else None
+        if decision.ask is Ask.DOWN and lower is not None and not verdict.goes and self._known is _nothing_more:
+            self._held = _down_fit(self.state, lower, decision.at)
+        elif decision.ask is not Ask.HOLD:
+            return
+        if decision.scheduled or self.state.lessons.lent_from is not None:  # the way back is open at any time
+            return
+        self._settled = self.state.holding
+        self._settled_until = min(self._turns(decision.at, verdict), default=NEVER)
+
+    def _turns(self, now: int, verdict: Verdict) -> Iterator[int]:
+        """The times at which a guard or a schedule turns by itself."""
+        hours = [schedule.during for schedule in self.policy.schedules]
+        if verdict.ask is Ask.DOWN:
+            hours += [one for one in (self.policy.guards.not_during.scale_down,) if one is not None]
+            yield from (blocker.until for blocker in verdict.blockers if blocker.until is not None)
+            yield from (change.ended_at for change in self._changes[-1:] if change.ended_at > now)
+        for one in hours:
+            turn = one.next_end(now) if one.contains(now) else one.next_start(now)
+            if turn is not None:
+                yield turn
 
     def _go_live(self, now: int) -> None:
         """The new plan runs, and its instance warms up as in life."""
@@ -198,6 +215,27 @@ class Rehearsal:
             last_change_ended=max(ended, default=None),
             changes_today=tuple(change.at for change in self._changes if change.counts and now - change.at < DAY),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _DownFit:
+    """What speaks against a down, but for conditions, guards and times."""
+
+    lower: Tier
+    misfits: tuple[str, ...]
+    is_asked: bool
+    deploy_loop: bool
+
+
+def _down_fit(state: State, lower: Tier, now: int) -> _DownFit:
+    misfits = state.peaks.misfits(lower, state.policy.guards.headroom)
+    names = tuple(misfit.metric.name for misfit in misfits)
+    return _DownFit(lower, names, bool(state.peaks.note(lower)), state.is_deploy_loop(now))
+
+
+def _nothing_more(facts: Facts, _: int) -> Facts:
+    """All that is known is what was observed."""
+    return facts
 
 
 def _tier_changed(tier: Tier, at: int) -> TierChanged:
