@@ -94,7 +94,10 @@ class State:
 
     @property
     def past(self) -> int:
-        """Of which conditions on a gauge or a ratio the last sample was past the bound, in the same bits: their windows may not be full."""
+        """Which conditions that are judged sample by sample have a value past their bound, whatever their windows say: bits as in `holding`.
+
+        As of the newest reading that tells the value.
+        """
         return self._holding.past
 
     @property

@@ -38,7 +38,7 @@ class Watch(Protocol):
 
 @dataclass(slots=True)
 class Holding:
-    """Which conditions hold, a bit for each: as of the newest observation. And of which the last sample was past the bound."""
+    """Which conditions hold as of the newest observation, and of which the value is past its bound now: a bit for each."""
 
     bits: int = 0
     past: int = 0
@@ -47,12 +47,13 @@ class Holding:
 class Bit:
     """One condition's bit among those that hold."""
 
-    __slots__ = ("_among", "_mask", "holds")
+    __slots__ = ("_among", "_mask", "holds", "is_past")
 
     def __init__(self, among: Holding, place: int) -> None:
         self._among = among
         self._mask = 1 << place
         self.holds = False
+        self.is_past = False
 
     def flip(self) -> None:
         """It holds now and did not, or the other way round."""
@@ -60,7 +61,8 @@ class Bit:
         self._among.bits ^= self._mask
 
     def cross(self) -> None:
-        """A sample lies on the other side of the bound than the one before."""
+        """Its value is past the bound now and was not, or the other way round."""
+        self.is_past = not self.is_past
         self._among.past ^= self._mask
 
 
@@ -130,29 +132,30 @@ class SampleWatch:
 
     def judge(self, at: int, value: float, late: bool) -> int:  # noqa: FBT001 - called for each unusual sample
         """A sample that is unusual for one of the feed's conditions; the earliest time at which this one can turn."""
-        good = value >= self._cut if self._rises else value < self._cut
+        past = good = value >= self._cut if self._rises else value < self._cut
         if good == self._good and not late and at < self._turns_at:
             if self.takes_all and (mark := self.mark_bad) is not None:
                 mark(at)
             return self._turns_at
         if self._function is not None:
-            good = self._judge_function(self._function, at, value, good=good)
-        if good != self._good:
-            self._good = good
+            past, good = self._judge_function(self._function, at, value, past=past)
+        if past != self._bit.is_past:
             self._bit.cross()
+        self._good = good
         if self._held is not None:
             self._held.judge(at, good=good)
         return self.settle(at)
 
-    def _judge_function(self, function: Function, at: int, value: float, *, good: bool) -> bool:
-        function.judge(at, value, good=good)
+    def _judge_function(self, function: Function, at: int, value: float, *, past: bool) -> tuple[bool, bool]:
+        """Whether its value is past the bound, and whether the function is: for a mean that is one."""
+        function.judge(at, value, good=past)
         if function.is_mean:
             if not self._feed.is_ratio:  # a ratio was pooled over the whole of it already
                 value = self._feed.value = function.mean
-            good = self.condition.op.holds(value, self.condition.bound)
+            good = past = self.condition.op.holds(value, self.condition.bound)
         else:
             good = bool(function.holds(at))
-        return good and function.lacking(at) is None
+        return past, good and function.lacking(at) is None
 
     def settle(self, now: int) -> int:
         """Look whether it holds; the earliest time at which that can be another, if all samples to come are usual."""
