@@ -11,6 +11,7 @@ from autoscaler.adapters.render import RenderAdapter
 from autoscaler.adapters.store import SqlStore, open_store
 from autoscaler.adapters.terminal import TerminalNotifier
 from autoscaler.engine.managed import Managed
+from autoscaler.engine.meter import Meter
 from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.reload import PolicyWatch
 from autoscaler.engine.tick import Pass, Ticker
@@ -78,7 +79,7 @@ async def wired(
             render=render,
             notifier=notifier,
             clock=clock,
-            ticker=Ticker(store, health, clock, dry_run=dry_run),
+            ticker=Ticker(store, health, clock, dry_run=dry_run, meter=Meter(render, managed, clock)),
             reconciler=Reconciler(store, render, clock, managed),
             dry_run=dry_run,
             on_pass=on_pass,
@@ -109,7 +110,8 @@ async def checking(settings: Settings) -> AsyncIterator[Checking]:
         )
         health = HttpHealth(clock)
         stack.push_async_callback(health.close)
-        yield Checking(render, history, Ticker(history, health, clock, dry_run=True), clock)
+        ticker = Ticker(history, health, clock, dry_run=True, meter=Meter(render, {}, clock))
+        yield Checking(render, history, ticker, clock)
 
 
 @dataclass(frozen=True, slots=True)
