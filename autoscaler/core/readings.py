@@ -4,17 +4,12 @@ Reports are those of `app_core`; the seed's own endpoint, which gives fewer keys
 paths that the policy itself gives.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
-from functools import cache
 from itertools import islice
 
-import jmespath
-from jmespath.exceptions import JMESPathTypeError
-
 from autoscaler.core.durations import MINUTE, SECOND
+from autoscaler.core.json_values import LARGEST, BadReportError, find, number, text, time
 from autoscaler.core.metrics import BUILT_IN, METRICS, SIGNALS, Kind, Source, Vocabulary
 from autoscaler.core.observations import Miss, Missed, Reading, Signal
 
@@ -34,21 +29,13 @@ MOST_SETTINGS, LONGEST_SETTING = 100, 300
 MOST_DEPENDENCIES, LONGEST_DEPENDENCY = 12, 60
 DEPENDENCY = "dependency:"
 """How the gauges are named that tell which per cent of the response time an outside dependency takes."""
-LARGEST = 1e18
-"""More than anything here can be; also what NaN and infinities fail to be less than."""
 _LARGEST_SHARE = 100_000
 """Per cent of a limit: a thousand times it. What seems to be more has a wrong limit, and is no emergency."""
 _PERCENTILES = {"p50_response_time": 0.5, "p95_response_time": 0.95, "p99_response_time": 0.99}
-
-
 _LAST_IN_SECONDS = 1e11
 """A number that is larger counts milliseconds: as seconds it would be the year 5138."""
 _OWN_POLL = 1
 """The seed's endpoint counts the poll that it is just answering, and others may."""
-
-
-class BadReportError(ValueError):
-    """A value of a report that can't be; its text says which."""
 
 
 def read(
@@ -70,6 +57,14 @@ def read(
         return Missed(at, Miss.MISCONFIGURED, str(problem))
 
 
+def with_memory_share(reading: Reading, limit: float) -> Reading:
+    """The reading with its memory as a share of what the running plan has, bytes, if its app says no share itself."""
+    used = reading.gauges.get("memory_usage")
+    if used is None or "memory_percent" in reading.gauges:
+        return reading
+    return replace(reading, gauges={**reading.gauges, "memory_percent": used / limit * 100})
+
+
 def signals(reading: Reading) -> tuple[Signal, ...]:
     """What the app counted since its last report, as signals of their own: they outlive masks and spend apart."""
     return tuple(
@@ -87,7 +82,7 @@ def _timestamp(body: Mapping[str, object]) -> int:
             raise BadReportError(f"it has no '{key}': {hint}")
     if not isinstance(body["current_metrics"], dict):
         raise BadReportError("its 'current_metrics' is no object")
-    timestamp = _time(body, "timestamp")
+    timestamp = time(body, "timestamp")
     if timestamp is None:
         raise BadReportError("its 'timestamp' is null")
     return timestamp
@@ -99,7 +94,7 @@ def _any_timestamp(body: Mapping[str, object]) -> int | None:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < LARGEST:
         return round(value if value > _LAST_IN_SECONDS else value * 1000)
     try:
-        return _time(body, "timestamp")
+        return time(body, "timestamp")
     except BadReportError:
         return None
 
@@ -115,13 +110,13 @@ def _of_app_core(
         bare,
         gauges={**dict(_derived(body, gauges)), **dict(_waits(body, every)), **gauges},
         counters=counters,
-        instance=_text(body, "instance.id"),
-        started_at=_time(body, "instance.started_at"),
-        plan=_text(body, "instance.plan_guess"),
+        instance=text(body, "instance.id"),
+        started_at=time(body, "instance.started_at"),
+        plan=text(body, "instance.plan_guess"),
         settings=_settings(body),
     )
     reading = _counted(reading, previous, _in_flight(body), every)
-    limit, risen = _number(body, "resources.cpu_limit_cores"), reading.increases
+    limit, risen = number(body, "resources.cpu_limit_cores"), reading.increases
     if limit and "cpu_seconds" in risen and "cpu_percent" not in reading.gauges:
         share = _percent("cpu", risen["cpu_seconds"] / risen["seconds"], limit)
         return replace(reading, gauges={**reading.gauges, "cpu_percent": share})
@@ -152,9 +147,9 @@ def _counted(seen: Reading, previous: Reading | None, in_flight: float, every: i
 
 def _in_flight(body: Mapping[str, object]) -> float:
     """Requests running or queued, but for this poll itself."""
-    if _find(body, "concurrency") is not None:
-        return (_number(body, "concurrency.running") or 0) + (_number(body, "concurrency.queued") or 0)
-    return max(0.0, (_number(body, "current_metrics.concurrent_requests") or 0) - _OWN_POLL)
+    if find(body, "concurrency") is not None:
+        return (number(body, "concurrency.running") or 0) + (number(body, "concurrency.queued") or 0)
+    return max(0.0, (number(body, "current_metrics.concurrent_requests") or 0) - _OWN_POLL)
 
 
 def increase(now: Reading, previous: Reading | None, *, longest: int) -> dict[str, float]:
@@ -179,21 +174,21 @@ def increase(now: Reading, previous: Reading | None, *, longest: int) -> dict[st
 
 def _counters(body: Mapping[str, object], sources: Mapping[str, Source]) -> Iterator[tuple[str, float]]:
     for name, source in sources.items():
-        value = _number(body, source.path)
+        value = number(body, source.path)
         if value is not None:
             yield name, value * source.scale
 
 
 def _gauges(body: Mapping[str, object], every: int, counters: Mapping[str, float]) -> Iterator[tuple[str, float]]:
     window = _window(every)
-    requests = _number(body, f'windows."{window}".requests') or 0
+    requests = number(body, f'windows."{window}".requests') or 0
     for metric in METRICS.values():
         if metric.path is None or metric.over in counters:
             continue  # a ratio is pooled from its counters; an average is taken as a gauge only where there are none
         share = _PERCENTILES.get(metric.name)
         if share is not None and requests < 10 / (1 - share):
             continue  # a percentile of a handful of requests is one request's luck
-        value = _number(body, metric.path.replace("{window}", window))
+        value = number(body, metric.path.replace("{window}", window))
         if value is not None:
             yield metric.name, value * metric.scale
 
@@ -201,8 +196,8 @@ def _gauges(body: Mapping[str, object], every: int, counters: Mapping[str, float
 def _own_gauges(body: Mapping[str, object], vocabulary: Vocabulary) -> Iterator[tuple[str, float]]:
     """What the policy says where to find."""
     for name, source in vocabulary.gauges.items():
-        value = _number(body, source.path)
-        of = 1.0 if source.of is None else _number(body, source.of)
+        value = number(body, source.path)
+        of = 1.0 if source.of is None else number(body, source.of)
         if value is not None and of:
             result = value / of * source.scale
             if result > LARGEST:
@@ -212,24 +207,24 @@ def _own_gauges(body: Mapping[str, object], vocabulary: Vocabulary) -> Iterator[
 
 def _derived(body: Mapping[str, object], gauges: Mapping[str, float]) -> Iterator[tuple[str, float]]:
     used = gauges.get("memory_usage")
-    if used is None and (megabytes := _number(body, "current_metrics.memory_usage_mb")) is not None:
+    if used is None and (megabytes := number(body, "current_metrics.memory_usage_mb")) is not None:
         used = megabytes * 1024**2
         yield "memory_usage", used
-    limit = _number(body, "resources.memory_limit_bytes")
+    limit = number(body, "resources.memory_limit_bytes")
     if used is not None and limit:
         yield "memory_percent", _percent("memory", used, limit)
-    size = _number(body, "pools.database.size")
-    in_use = _number(body, "pools.database.in_use")
+    size = number(body, "pools.database.size")
+    in_use = number(body, "pools.database.in_use")
     if size and in_use is not None:
         yield "db_pool_usage", _percent("pools.database", in_use, size)
 
 
 def _waits(body: Mapping[str, object], every: int) -> Iterator[tuple[str, float]]:
     """Which per cent of the response time goes to each outside dependency: advice only, so what is no share is passed over."""
-    told = _find(body, "dependencies")
+    told = find(body, "dependencies")
     window = _window(every)
     for name, one in islice(told.items() if isinstance(told, dict) else (), MOST_DEPENDENCIES):
-        share = _find(one, f'share."{window}"') if isinstance(one, dict) else None
+        share = find(one, f'share."{window}"') if isinstance(one, dict) else None
         if isinstance(share, int | float) and 0 <= share <= 1:
             yield f"{DEPENDENCY}{str(name)[:LONGEST_DEPENDENCY]}", share * 100.0
 
@@ -247,7 +242,7 @@ def _percent(what: str, used: float, limit: float) -> float:
 
 
 def _settings(body: Mapping[str, object]) -> dict[str, str]:
-    settings = _find(body, "instance.settings")
+    settings = find(body, "instance.settings")
     if not isinstance(settings, dict):
         return {}
     told = ((str(name), _plain(value)) for name, value in settings.items() if isinstance(value, str | int | float))
@@ -259,62 +254,3 @@ def _plain(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:.15g}" if isinstance(value, float) else str(value)
-
-
-_NAMES = re.compile(r'[A-Za-z_]\w*(?:\.(?:[A-Za-z_]\w*|"[^"\\]+"))*', re.ASCII)
-
-
-@cache
-def _search(path: str) -> Callable[[object], object]:
-    """Nearly all paths are names with dots between them: these are walked, which is ten times as fast as a tree of JMESPath."""
-    if not _NAMES.fullmatch(path):
-        search: Callable[[object], object] = jmespath.compile(path).search
-        return search
-    steps = [step.strip('"') for step in re.findall(r'"[^"]+"|[^.]+', path)]
-
-    def walk(value: object) -> object:
-        for step in steps:
-            value = value.get(step) if isinstance(value, dict) else None
-        return value
-
-    return walk
-
-
-def _find(body: Mapping[str, object], path: str) -> object:
-    try:
-        return _search(path)(body)
-    except JMESPathTypeError as error:
-        if error.current_value is None:  # `length()` of what is not there is no mistake: it is not there
-            return None
-        raise BadReportError(
-            f"'{path[:60]}' does not fit it: {error.function_name}() of a {error.actual_type}"
-        ) from None
-    except (TypeError, ValueError, ArithmeticError, RecursionError) as error:  # jmespath lets Python's own through
-        raise BadReportError(f"'{path[:60]}' does not fit it: {str(error)[:120]}") from None
-
-
-def _number(body: Mapping[str, object], path: str) -> float | None:
-    value = _find(body, path)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST:
-        raise BadReportError(f"{path.partition(' ')[0]} is {str(value)[:40]!r}, which is no count or measure")
-    return float(value)
-
-
-def _text(body: Mapping[str, object], path: str) -> str | None:
-    value = _find(body, path)
-    return str(value)[:200] if isinstance(value, str | int) else None
-
-
-def _time(body: Mapping[str, object], path: str) -> int | None:
-    value = _find(body, path)
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise BadReportError(f"{path} is {str(value)[:40]!r}, which is no ISO 8601 time") from None
-    if moment.tzinfo is None:
-        raise BadReportError(f"{path} is {str(value)[:40]!r}, which has no time zone")
-    return round(moment.timestamp() * 1000)

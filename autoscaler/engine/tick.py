@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from autoscaler.core.change import Change, Direction
 from autoscaler.core.evaluate import Ask, Decision, decide
 from autoscaler.core.guards import Verdict, judge
-from autoscaler.core.observations import Missed, Observation, Reading
-from autoscaler.core.readings import read, signals
+from autoscaler.core.observations import Missed, Observation
+from autoscaler.core.readings import read, signals, with_memory_share
 from autoscaler.engine.facts import gather
 from autoscaler.engine.managed import BLIND_AFTER, Managed, rung
 from autoscaler.engine.meter import Meter
@@ -67,7 +67,12 @@ class Ticker:
         if isinstance(answer, Missed):
             return (answer,)
         seen = read(answer.body, answer.at, managed.last_reading, managed.state.every, managed.policy.vocabulary)
-        return (seen, *signals(seen)) if isinstance(seen, Reading) else (seen,)
+        if isinstance(seen, Missed):
+            return (seen,)
+        tier = managed.policy.tier(managed.state.tier or "")
+        if tier is not None:
+            seen = with_memory_share(seen, tier.size.memory)
+        return (seen, *signals(seen))
 
     async def judge(self, managed: Managed, observations: tuple[Observation, ...]) -> Pass:
         """Fold one poll and decide; commits nothing."""

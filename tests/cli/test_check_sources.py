@@ -33,3 +33,12 @@ async def test_a_service_without_an_endpoint_is_judged_by_render_s_metrics(place
     assert ended.code == 0, ended.err + ended.out
     assert "memory_percent 87.9% > 80%" in ended.out
     assert place.app.requests == []
+
+
+async def test_the_seed_s_own_endpoint_has_a_memory_share_by_the_plan_that_runs(place):
+    place.policy.write_text(place.policy.read_text().replace("memory_usage > 400MB", "memory_percent > 80%"))
+    snapshot = {"concurrent_requests": 1, "avg_response_time": 0.4, "memory_usage_mb": 450, "request_count": 9}
+    place.app.body = {"timestamp": "2026-06-01T08:00:00+00:00", "current_metrics": snapshot}
+    ended = await autoscaler("check", "-p", place.policies, **place.env)
+    assert ended.code == 0, ended.err
+    assert "memory_percent 87.9% > 80%" in ended.out

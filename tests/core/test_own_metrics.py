@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from autoscaler.core.conditions import parse_value
 from autoscaler.core.evaluate import Ask
+from autoscaler.core.json_values import LARGEST
 from autoscaler.core.observations import Miss, Missed, Reading, Signal
-from autoscaler.core.readings import LARGEST, read, signals
+from autoscaler.core.readings import read, signals
 from tests.core.test_readings_junk import GOOD, JUNK
 from tests.support.evidence import EVERY, MB, START, Play, a_policy
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoscaler.core.json_values import LARGEST
 from autoscaler.core.observations import Miss, Missed, Reading
-from autoscaler.core.readings import LARGEST, read
+from autoscaler.core.readings import read
 from tests.support.evidence import EVERY, START
 
 JUNK = st.recursive(

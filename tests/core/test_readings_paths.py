@@ -4,7 +4,7 @@ import jmespath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.core.readings import _search
+from autoscaler.core.json_values import _search
 
 NAMES = st.sampled_from(["a", "b", "c_1", '"1m"', '"a b"', '"x.y"'])
 PATHS = st.tuples(st.sampled_from(["a", "b", "c_1"]), st.lists(NAMES, max_size=3)).map(

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from autoscaler.adapters.recordings.columns import Column, Columns, Form
 from autoscaler.core.durations import MINUTE
+from autoscaler.core.json_values import LARGEST
 from autoscaler.core.observations import Observation, Reading, Signal
-from autoscaler.core.readings import LARGEST, increase
+from autoscaler.core.readings import increase
 from autoscaler.core.recording import NAMED, BadRow, Recording, Span, cadence
 from autoscaler.errors import UsageError
 
