@@ -145,6 +145,8 @@ class _Run:
         """The last one, as long as it has not been looked at."""
         self._misses = 0
         self._told: set[str] = set()
+        self._shape = (0, 0)
+        """How much the last reading told: most tell the same."""
         self._verdicts: list[Verdict] = []
         self._holding = _Holding()
         self._breach = _Breach(policy, terms)
@@ -152,22 +154,23 @@ class _Run:
     def take(self, observation: Observation) -> None:
         """A poll is looked at once what the app itself counted has been taken in as well, as in a pass."""
         poll = self._poll
-        if poll is not None and not (
-            isinstance(observation, Signal) and observation.at == poll.at and not observation.who
-        ):
+        if poll is not None and (isinstance(observation, Reading) or not _is_counted_by(poll, observation)):
             self._look(poll)
         self._rehearsal.observe(observation)
-        if isinstance(observation, Reading | Missed):
-            self._poll = observation
         if isinstance(observation, Reading):
-            self._told.update(observation.gauges, observation.increases)
+            self._poll = observation
+            shape = len(observation.gauges), len(observation.increases)
+            if shape != self._shape:
+                self._shape = shape
+                self._told.update(observation.gauges, observation.increases)
+        elif isinstance(observation, Missed):
+            self._poll = observation
 
     def _look(self, poll: Reading | Missed) -> None:
         self._poll = None
-        self._misses += isinstance(poll, Missed)
         state = self._rehearsal.state
-        now = max(poll.at, state.newest)
-        seen = not isinstance(poll, Missed)
+        now, seen = state.newest, isinstance(poll, Reading)
+        self._misses += not seen
         if self._curves is not None or not self._rehearsal.is_settled(now):
             verdict = self._rehearsal.look(now)
             if not self._verdicts or verdict.key != self._verdicts[-1].key:
@@ -203,6 +206,11 @@ class _Run:
             curves=self._curves.curves() if self._curves else (),
             fillings=self._curves.fillings() if self._curves else (),
         )
+
+
+def _is_counted_by(poll: Reading | Missed, observation: Observation) -> bool:
+    """Whether that is what the app counted in this poll; what Render or people tell of is heard by the next."""
+    return isinstance(observation, Signal) and observation.at == poll.at and not observation.who
 
 
 class _Holding:

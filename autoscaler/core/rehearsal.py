@@ -102,7 +102,8 @@ class Rehearsal:
 
     def observe(self, observation: Observation) -> None:
         """Fold it. A tier change is one made by people: it overtakes a change that is not live yet."""
-        self._go_live(observation.at)
+        if self._awaited is not None:
+            self._go_live(observation.at)
         if isinstance(observation, TierChanged):
             if self._awaited is not None:
                 self._awaited = None
