@@ -1,6 +1,7 @@
 """Options that several commands share, and how policies are read for them."""
 
 import difflib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 
 from autoscaler.cli.output import err
 from autoscaler.errors import UsageError
-from autoscaler.policyfile import PolicyError, PolicyFile, load_file, load_folder
+from autoscaler.policyfile import LocatedProblem, PolicyError, PolicyFile, load_file, load_folder
 
 PoliciesOption = Annotated[
     Path,
@@ -28,8 +29,14 @@ SUFFIXES = (".yaml", ".yml")
 """What is not there, but is called so, was meant to be a file."""
 
 
-def sound_policies(path: Path, *, only: str | None = None) -> tuple[PolicyFile, ...]:
-    """The policies that can run. Problems of the others are printed and do not stop these.
+def _print(problem: LocatedProblem) -> None:
+    err.print(str(problem), markup=False)
+
+
+def sound_policies(
+    path: Path, *, only: str | None = None, tell: Callable[[LocatedProblem], None] = _print
+) -> tuple[PolicyFile, ...]:
+    """The policies that can run. Problems of the others, and doubts, are told and do not stop these.
 
     Raises PolicyError when none is sound, UsageError when `only` names none of them.
     """
@@ -39,7 +46,7 @@ def sound_policies(path: Path, *, only: str | None = None) -> tuple[PolicyFile, 
         if not files:
             raise PolicyError(loaded.problems)
         for problem in loaded.problems:
-            err.print(str(problem), markup=False)
+            tell(problem)
     else:
         files = (load_file(path),)
     if only is None:

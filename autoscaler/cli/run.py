@@ -12,6 +12,7 @@ import typer
 from autoscaler.bootstrap import Wired, wired
 from autoscaler.cli.logs import LogFormat, configure_logging
 from autoscaler.cli.options import POLICIES, PoliciesOption, sound_policies
+from autoscaler.core.findings import Severity
 from autoscaler.core.observations import Missed
 from autoscaler.engine.adoption import adopt
 from autoscaler.engine.outbox import deliver
@@ -19,7 +20,7 @@ from autoscaler.engine.reload import PolicyWatch
 from autoscaler.engine.tick import Pass
 from autoscaler.engine.worker import KEEP_READINGS
 from autoscaler.errors import OutsideError, UnavailableError, UsageError
-from autoscaler.policyfile import PolicyFile
+from autoscaler.policyfile import LocatedProblem, PolicyFile
 from autoscaler.ports import Heartbeat
 from autoscaler.report.cost import CRON_WORKER
 from autoscaler.report.explain import explain, in_short
@@ -64,9 +65,13 @@ def run(
     if (reason := must_stay_dry(settings)) is not None and not dry_run:
         log.error("staying in dry run: %s", reason)
         dry_run = True
-    files = sound_policies(policies)
+    files = sound_policies(policies, tell=_log_problem)
     watch = None if once else PolicyWatch(policies, files)
     asyncio.run(_until_terminated(_run(settings, files, watch, dry_run=dry_run)))
+
+
+def _log_problem(problem: LocatedProblem) -> None:
+    log.log(logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING, "%s", problem)
 
 
 async def _until_terminated(work: Coroutine[None, None, None]) -> None:

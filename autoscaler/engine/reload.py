@@ -6,7 +6,6 @@ An edit that can't be used leaves the last good version in force; it is told onc
 
 import asyncio
 import logging
-import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,6 +39,8 @@ class Edits:
     """What can't be used and was not told yet, by path."""
     mended: tuple[str, ...]
     """Paths that were told as broken and are good again."""
+    written: Mapping[str, int]
+    """When each file was last written, by path: what is told of one edit is told once, by whichever worker and after any restart."""
 
 
 class PolicyWatch:
@@ -73,7 +74,9 @@ class PolicyWatch:
         mended = tuple(path for path in self._told if path not in wrong and path in there)
         self._told = {path: tuple(words) for path, words in wrong.items()}
         broken = {path: tuple(one for one in loaded.errors if one.file == path) for path in sorted(new)}
-        return Edits(dict(self._in_force), broken, mended)
+        stamps = seen if isinstance(seen, dict) else {}
+        written = {str(path): stamp[0] for path, stamp in stamps.items() if stamp is not None}
+        return Edits(dict(self._in_force), broken, mended, written)
 
     def _stamps(self) -> object:
         try:
@@ -179,7 +182,7 @@ class Reloader:
         stays = f"It stays on {managed.state.tier or managed.seen.plan}; a change that has begun is finished."
         log.warning("%s: no policy names it any more (it was %s)", title, managed.file.path)
         message = messages.notice(title, f"No policy names it any more: it was {managed.file.path}.", stays)
-        self._tell(message, managed.file, managed)
+        self._tell(f"released:{managed.service_id}:{self._clock.now()}", message, managed.file, managed)
 
     def _note(self, edits: Edits) -> None:
         managed = {one.file.path: one for one in self._rota.managed.values()}
@@ -193,17 +196,18 @@ class Reloader:
             more = len(problems) - MOST_TOLD
             lines += [f"and {more} more: `autoscaler validate {path}` shows all"] if more > 0 else []
             title = f"{path} can't be used: {rest}"
-            self._tell(messages.notice(title, *lines, tone=Tone.BAD), in_force, managed.get(path))
+            key = f"broken:{path}:{edits.written.get(path, self._clock.now())}"
+            self._tell(key, messages.notice(title, *lines, tone=Tone.BAD), in_force, managed.get(path))
         for path in edits.mended:
             log.info("%s is good again", path)
             message = messages.notice(f"{path} is good again", "It is in force now.", tone=Tone.GOOD)
-            self._tell(message, edits.in_force.get(path), managed.get(path))
+            key = f"mended:{path}:{edits.written.get(path, self._clock.now())}"
+            self._tell(key, message, edits.in_force.get(path), managed.get(path))
 
-    def _tell(self, message: Message, file: PolicyFile | None, managed: Managed | None) -> None:
+    def _tell(self, key: str, message: Message, file: PolicyFile | None, managed: Managed | None) -> None:
         channel = file.policy.notify.slack if file else None
-        key = f"policy:{uuid.uuid4().hex}"
         service_id = managed.service_id if managed else ""
-        self._untold.append(Event(key, self._clock.now(), EventKind.NOTICE, service_id, message, channel))
+        self._untold.append(Event(f"policy:{key}", self._clock.now(), EventKind.NOTICE, service_id, message, channel))
 
 
 def _file_for(managed: Managed, wanted: Mapping[str, PolicyFile]) -> PolicyFile | None:

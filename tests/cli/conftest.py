@@ -26,7 +26,7 @@ tiers:
     plan: standard
     env: {{MAX_CONCURRENT: 20, DB_POOL_SIZE: 6}}
     scale_down: {{all: [memory_usage < 200MB for 48h]}}
-verify: {{soak: 1s, watch: 1m}}
+verify: {{soak: 2s, watch: 1m}}
 evidence: {{warm_up: 1s}}
 """
 

@@ -263,3 +263,11 @@ async def test_a_policy_that_is_removed_before_its_service_was_found_is_no_longe
     (bench.folder / "other.yaml").unlink()
     await bench.seconds(3)
     assert bench.worker._waiting == {}
+
+
+async def test_a_broken_file_is_told_once_whichever_worker_sees_it_and_after_a_restart(bench):
+    bench.write(POLICY.replace("mode: act", "mode: akt"), "other.yaml")
+    await bench.seconds(4)
+    second = Bench(bench.rig, bench.folder)
+    await second.seconds(4)
+    assert len([title for title in bench.rig.told.titles if "other.yaml" in title]) == 1
