@@ -196,8 +196,9 @@ def _picture(rule: Rule, console: Console) -> str:
 
 def _sentence(rule: Rule) -> Text:
     text = Text(one_line(rule.condition), style="bold" if rule.holds else "")
-    if rule.lacking:
-        text.append(f"\n{one_line(rule.lacking)}", style="not bold dim")
+    for more in (rule.lacking, rule.longer):
+        if more:
+            text.append(f"\n{one_line(more)}", style="not bold dim")
     return text
 
 

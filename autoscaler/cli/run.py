@@ -25,7 +25,7 @@ from autoscaler.ports import Heartbeat
 from autoscaler.report.cost import CRON_WORKER
 from autoscaler.report.explain import explain, in_short
 from autoscaler.report.explain_json import document
-from autoscaler.report.sentences import log_fields, log_line
+from autoscaler.report.log_lines import log_fields, log_line
 from autoscaler.settings import Settings, load_settings, must_stay_dry
 
 log = logging.getLogger(__name__)

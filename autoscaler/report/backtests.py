@@ -9,7 +9,8 @@ from autoscaler.core.evaluate import Ask
 from autoscaler.core.guards import Verdict
 from autoscaler.core.rehearsal import RehearsedChange
 from autoscaler.core.values import format_dollars
-from autoscaler.report.sentences import condition_phrase, log_fields, verdict_sentence
+from autoscaler.report.log_lines import log_fields
+from autoscaler.report.sentences import condition_phrase, verdict_sentence
 from autoscaler.report.tables import NOTHING, Table
 from autoscaler.report.text import one_line
 from autoscaler.report.units import monthly_step

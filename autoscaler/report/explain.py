@@ -1,23 +1,19 @@
 """Why a verdict is what it is, as one value. What `explain` and `check` show, their JSON and the log line are all made from it."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from types import MappingProxyType
 
-from autoscaler.core.durations import PATTERN, format_duration, parse_duration
 from autoscaler.core.evaluate import Ask, Progress, Role
 from autoscaler.core.guards import Blocker, Verdict
 from autoscaler.core.policy import Policy
-from autoscaler.report.sentences import value_phrase, verdict_sentence
+from autoscaler.report.sentences import held_words, patience_phrase, value_phrase, verdict_sentence
 from autoscaler.report.text import cut, one_line
 from autoscaler.report.trends import Trend
 from autoscaler.report.units import format_time, monthly_step
 
 NO_TRENDS: Mapping[str, Trend] = MappingProxyType({})
-_HELD = re.compile(rf"\bfor\s+({PATTERN})")
-_COUNTED = re.compile(rf"(?P<op>>=|>)\s*(?P<number>\d[\d_]*)\s+within\s+(?P<window>{PATTERN})")
 _ROLES = (Role.EMERGENCY, Role.UP, Role.DOWN)
 
 
@@ -37,6 +33,8 @@ class Rule:
     """`12m of 30m`, `1 of 3 in 24h`, `yes`."""
     covered: float
     lacking: str | None
+    longer: str
+    """Why its window is longer than the policy says; empty when it is not."""
     not_before: int | None
     trend: Trend | None
 
@@ -125,23 +123,13 @@ def _rule(progress: Progress, trend: Trend | None) -> Rule:
         value=finite(progress.value),
         shown=value_phrase(progress),
         held=_share(progress.held),
-        held_words=_held(progress),
+        held_words=held_words(progress),
         covered=_share(progress.covered),
         lacking=progress.lacking,
+        longer=patience_phrase(progress),
         not_before=None if progress.holds else progress.not_before,
         trend=trend,
     )
-
-
-def _held(progress: Progress) -> str:
-    if counted := _COUNTED.search(progress.condition):
-        needed = int(counted["number"].replace("_", "")) + (counted["op"] == ">")
-        return f"{finite(progress.value) or 0:.0f} of {needed} in {counted['window']}"
-    windows = _HELD.findall(progress.condition)
-    if not windows:
-        return "yes" if progress.holds else "no"
-    held, window = _share(progress.held) * parse_duration(windows[-1]), parse_duration(windows[-1])
-    return f"{format_duration(held)} of {format_duration(window)}"
 
 
 def _way(

@@ -66,6 +66,7 @@ def _condition(rule: Rule) -> dict[str, object]:
         "held": round(rule.held, 3),
         "covered": round(rule.covered, 3),
         "lacking": rule.lacking,
+        "longer": rule.longer,
         "not_before": rule.not_before,
         "trend": trend,
     }

@@ -11,7 +11,7 @@ from autoscaler.core.evaluate import Ask, Progress, Role
 from autoscaler.core.guards import Blocker, Verdict, Why
 from autoscaler.core.metrics import UNITS, Dimension, Kind, Metric, find_metric
 from autoscaler.core.values import format_value
-from autoscaler.report.text import cut, one_line
+from autoscaler.report.text import one_line
 from autoscaler.report.units import format_time
 
 
@@ -148,6 +148,7 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
 """What each `Why` means to a person; complete, as a test makes sure."""
 
 _BOUND = re.compile(rf"\s*(?P<op>>=|<=|>|<)\s*(?P<number>\d[\d_]*(?:\.\d+)?)\s*(?P<unit>{'|'.join(UNITS)})?")
+_COUNTED = re.compile(rf"(?P<op>>=|>)\s*(?P<number>\d[\d_]*)\s+within\s+(?P<window>{PATTERN})")
 _WINDOW = re.compile(rf"\b(?:for|within|over)\s+({PATTERN})")
 
 
@@ -200,16 +201,37 @@ def _beside(metric: Metric, value: float, bound: float) -> str:
 
 
 def held_phrase(progress: Progress) -> str:
-    """`held 12m of 30m`; a condition without a window is `held` or `not held`."""
+    """`held 12m of 30m`, `1 of 3 in 24h`; a condition without a window is `holds` or `not held`."""
     if progress.holds:
         return "holds"
+    words = held_words(progress)
+    if " within " in progress.condition:
+        return words
+    more = patience_phrase(progress)
+    return "not held" if words == "no" else f"held {words}{f' ({more})' if more else ''}"
+
+
+def held_words(progress: Progress) -> str:
+    """How far it is, in its own terms: `12m of 30m`, `1 of 3 in 24h`, `yes`."""
+    if counted := _COUNTED.search(progress.condition):
+        needed = int(counted["number"].replace("_", "")) + (counted["op"] == ">")
+        count = progress.value if progress.value is not None and isfinite(progress.value) else 0
+        return f"{count:.0f} of {needed} in {counted['window']}"
     lengths = _WINDOW.findall(progress.condition)
     if not lengths:
-        return "not held"
+        return "yes" if progress.holds else "no"
     window = parse_duration(lengths[-1])  # of `mean(… over 10m) > 80% for 1h` it is the hour that is held
     needed = window * progress.patience
-    held = f"held {_short(progress.held * needed)} of {_short(needed)}"
-    return held if progress.patience == 1 else f"{held} (instead of {_short(window)}, since the last down failed)"
+    share = min(max(progress.held, 0.0), 1.0) if isfinite(progress.held) else 0.0
+    return f"{_short(share * needed)} of {_short(needed)}"
+
+
+def patience_phrase(progress: Progress) -> str:
+    """Why its window is longer than the policy says; empty when it is not."""
+    lengths = _WINDOW.findall(progress.condition)
+    if progress.patience == 1 or not lengths:
+        return ""
+    return f"instead of {_short(parse_duration(lengths[-1]))}, since the last down failed"
 
 
 def _short(milliseconds: float) -> str:
@@ -266,59 +288,8 @@ def _obstacles(verdict: Verdict) -> str:
     )
 
 
-def closeness(verdict: Verdict) -> str:
-    """`up 62%`, `down 40%`, or nothing while no rule is building."""
-    nearest = closest(verdict)
-    if nearest is None or nearest.held <= 0:
-        return ""
-    direction = "down" if nearest.role is Role.DOWN else "up"
-    return f"{direction} {int(nearest.held * 100)}%"
-
-
-def log_line(verdict: Verdict, took_ms: float) -> str:
-    """One pass in at most 200 characters: the service, where it is, what was seen, what was decided, how long it took."""
-    nearest = closest(verdict)
-    parts = [one_line(verdict.service), one_line(verdict.tier or "?"), closeness(verdict)]
-    seen = [nearest] if nearest else []
-    seen += [one for one in verdict.progress if one is not nearest and one.role is not Role.ALERT]
-    values = "; ".join(seen_phrase(one) for one in seen[:3])
-    decided = verdict.why.replace("_", " ") if verdict.ask is Ask.HOLD else f"{verdict.ask}: {verdict.why}"
-    tail = f"{decided}  {took_ms:.0f}ms"
-    head = cut("  ".join(part for part in (*parts, values) if part), 200 - len(tail) - 2)
-    return f"{head}  {tail}"
-
-
 def seen_phrase(progress: Progress) -> str:
     """The condition with its value, how far it has come, and what is lacking to judge it."""
     held = f", {held_phrase(progress)}" if progress.holds or progress.held > 0 else ""
     lacking = f", {one_line(progress.lacking)}" if progress.lacking else ""
     return f"{condition_phrase(progress)}{held}{lacking}"
-
-
-def log_fields(verdict: Verdict) -> dict[str, object]:
-    """The same for machines: names and numbers in base units, JSON as it is."""
-    return {
-        "service": verdict.service,
-        "service_id": verdict.service_id,
-        "tier": verdict.tier,
-        "ask": str(verdict.ask),
-        "target": verdict.target,
-        "why": str(verdict.why),
-        "blockers": [str(blocker.why) for blocker in verdict.blockers],
-        "emergency": verdict.emergency,
-        "not_before": verdict.not_before,
-        "sentence": verdict_sentence(verdict),
-        "alerts": list(verdict.alerts),
-        "conditions": [
-            {
-                "condition": progress.condition,
-                "role": str(progress.role),
-                "holds": progress.holds,
-                "value": progress.value,
-                "held": round(progress.held, 3),
-                "covered": round(progress.covered, 3),
-                "lacking": progress.lacking,
-            }
-            for progress in verdict.progress
-        ],
-    }

@@ -89,6 +89,7 @@ def test_of_all_one_that_nobody_can_foresee_decides():
         (progress("complaints >= 3 within 24h", 1.0, 1 / 3), "1 of 3 in 24h"),
         (progress("oom_kills > 1 within 10m", 0.0), "0 of 2 in 10m"),
         (progress("memory_percent > 95%", 96.0, 1.0), "yes"),
+        (replace(QUIET, patience=2), "2d of 4d"),
         (GROWTH, "no"),
     ),
 )

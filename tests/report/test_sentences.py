@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 from autoscaler.core.durations import HOUR, MINUTE
 from autoscaler.core.evaluate import Ask, Role
 from autoscaler.core.guards import Blocker, Why
+from autoscaler.report.log_lines import log_fields, log_line
 from autoscaler.report.sentences import (
     WORDS,
     blocker_sentence,
     closest,
     condition_phrase,
     held_phrase,
-    log_fields,
-    log_line,
     verdict_sentence,
 )
 from tests.support.stories import BUSY, FULL, MB, NOW, SLOW, held_back, progress, steady, verdict
@@ -126,6 +125,7 @@ def test_how_long_a_condition_has_held_is_told_of_its_own_window():
     assert held_phrase(progress("mean(cpu_percent over 10m) > 80% for 1h", held=0.5)) == "held 30m of 1h"
     assert held_phrase(progress("avg_response_time > 1s for 8s", held=0.3)) == "held 2.4s of 8s"
     assert held_phrase(SLOW) == "holds"
+    assert held_phrase(progress("complaints >= 3 within 24h", 1.0, 1 / 3)) == "1 of 3 in 24h"
     assert held_phrase(progress("concurrent_requests > 10", 4.0)) == "not held"
 
 
