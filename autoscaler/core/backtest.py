@@ -243,32 +243,31 @@ class _Breach:
         self._bounds = {tier.name: frozenset(_bounds(policy, tier)) for tier in policy.tiers}
         self._first = terms.tier
         self._tier: str | None = None
-        self._masks = (0, 0)
+        self._masks: tuple[int, ...] = (0, 0)
         """The bits of the first rung's bounds, and of those of the rung that runs."""
         self._longest = round(LOST * terms.every)
         self._last: tuple[int, bool, bool] | None = None
-        """When, and whether it was past a bound of the first rung and of the one that ran then."""
+        """When it was last past a bound: of the first rung, and of the one that ran then."""
 
     def take(self, now: int, state: State, *, seen: bool) -> None:
         """One look; what was not `seen`, or is of a starting instance, counts neither way."""
         if self._last is not None:
             at, before, after = self._last
-            if before or after:
-                length = min(now - at, self._longest)
-                self.before += length * before
-                self.after += length * after
-        if not seen or state.is_masked(now):
             self._last = None
+            length = min(now - at, self._longest)
+            self.before += length * before
+            self.after += length * after
+        past = state.past
+        if not past or not seen or state.is_masked(now):
             return
         if state.tier != self._tier:
             self._tier = state.tier
-            self._masks = (
-                _bits(state, self._bounds[self._first]),
-                _bits(state, self._bounds.get(state.tier or "", frozenset())),
+            self._masks = tuple(
+                _bits(state, self._bounds.get(tier or "", frozenset())) for tier in (self._first, state.tier)
             )
-        first, running = self._masks
-        past = state.past
-        self._last = (now, past & first != 0, past & running != 0)
+        before, after = (past & mask != 0 for mask in self._masks)
+        if before or after:
+            self._last = (now, before, after)
 
 
 def _bits(state: State, keys: frozenset[Key]) -> int:

@@ -141,3 +141,24 @@ async def test_an_empty_store_says_so(tmp_path):
     )
     assert ended.code == 1
     assert "autoscaler run" in ended.err
+
+
+async def test_what_the_worker_has_recorded_is_played_from_the_rung_that_ran(place):
+    for _ in range(3):
+        ended = await autoscaler("run", "--once", "-p", place.policies, **place.env)
+        assert ended.code == 0, ended.err
+    played = await autoscaler("backtest", place.policy, "--from-store", "--json", **place.env)
+    assert played.code == 0, played.err
+    document = played.json
+    assert document["recording"]["polls"] == 3
+    assert document["terms"]["tier"] == "mvp"
+    assert [one["why"] for one in document["verdicts"]] == ["steady"]
+    assert place.writes == []
+
+
+async def test_what_render_has_measured_is_played_without_the_app(place):
+    ended = await autoscaler("backtest", place.policy, "--from-render", "1h", **place.env)
+    assert (ended.code, "Render has no metrics of holisticos-api in that time" in ended.err) in {(2, True), (0, False)}
+    refused = await autoscaler("backtest", place.policy, "--from-render", "30", **place.env)
+    assert refused.code == 2
+    assert "--from-render: '30' has no unit" in refused.err
