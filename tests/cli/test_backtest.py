@@ -122,6 +122,7 @@ async def test_what_is_exported_gives_the_same_verdicts_again(tmp_path):
         ((), "Name one policy file"),
         (("policy",), "Say where the history is, once"),
         (("policy", "--from-store", "--csv", "x.csv", "--columns", "time=t"), "Say where the history is, once"),
+        (("policy", "--from-render", "30"), "--from-render: '30' has no unit"),
         (("policy", "--csv", "x.csv"), "--csv and --columns belong together"),
         (("policy", "--csv", "week", *RATE, "--tier", "huge"), "no tier 'huge': small, large. Choose one with --tier"),
         (("policy", "--csv", "week", *RATE, "--since", "monday"), "--since: 'monday' is no time"),
@@ -154,11 +155,3 @@ async def test_what_the_worker_has_recorded_is_played_from_the_rung_that_ran(pla
     assert document["terms"]["tier"] == "mvp"
     assert [one["why"] for one in document["verdicts"]] == ["steady"]
     assert place.writes == []
-
-
-async def test_what_render_has_measured_is_played_without_the_app(place):
-    ended = await autoscaler("backtest", place.policy, "--from-render", "1h", **place.env)
-    assert (ended.code, "Render has no metrics of holisticos-api in that time" in ended.err) in {(2, True), (0, False)}
-    refused = await autoscaler("backtest", place.policy, "--from-render", "30", **place.env)
-    assert refused.code == 2
-    assert "--from-render: '30' has no unit" in refused.err
