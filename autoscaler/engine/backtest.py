@@ -34,15 +34,15 @@ def rehearse(
         ) from None
 
 
-async def render_recording(render: RenderPort, policy: Policy, span: Span, now: int) -> Recording:
-    """What Render itself measured of the policy's service in `span`, a sample a minute, and its instances' failures.
+async def render_recording(render: RenderPort, policy: Policy, span: Span, now: int, *, step: int = STEP) -> Recording:
+    """What Render itself measured of the policy's service in `span`, a sample each `step` ms, and its instances' failures.
 
     Raises UsageError when Render has nothing, UnavailableError and RefusedError.
     """
     service = policy.service
     seen = await render.find_service(id=service.id, name=service.name)
     begin, end = span.since or now, min(span.until or now, now)
-    found = await render.samples([seen.id], begin, end, step=STEP, latency=latency_names([policy]))
+    found = await render.samples([seen.id], begin, end, step=step, latency=latency_names([policy]))
     samples = found[seen.id]
     failures = [one for one in await render.failures(seen.id, begin) if one.at < end]
     if not samples:
@@ -60,17 +60,17 @@ async def render_recording(render: RenderPort, policy: Policy, span: Span, now: 
 
 
 def _observed(samples: Sequence[Sample], failures: Sequence[Failure]) -> Iterator[Observation]:
-    """Each minute when it was over, and before it the failures that were heard of by then."""
+    """Each sample when its time was over, and before it the failures that were heard of by then."""
     told = sorted(failures, key=lambda failure: failure.at)
     previous: Reading | None = None
     for sample in samples:
-        at = sample.at + STEP
+        at = sample.at + sample.span
         while told and told[0].at <= at:
             failure = told.pop(0)
             yield Signal(failure.at, "server_failed", who=failure.id)
             if failure.out_of_memory:
                 yield Signal(failure.at, "oom_kills", who=failure.id)
-        seen = measured([sample], at, previous, STEP)
+        seen = measured([sample], at, previous, sample.span)
         yield seen
         previous = seen if isinstance(seen, Reading) else previous
 
