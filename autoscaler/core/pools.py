@@ -21,62 +21,66 @@ def exact(amount: float) -> int:
 
 
 class Tail:
-    """Where a trailing window begins: what the running totals were then. Slides by buckets, of which a bounded number is kept."""
+    """Where a trailing window begins: what the running totals were then. Slides by buckets, of which a bounded number is kept.
 
-    __slots__ = ("_begun", "_newest", "_reach", "before", "step", "turns_at", "window")
+    The window is half open: an increase at its very start belongs to the time before. A bucket leaves with its last sample.
+    """
+
+    __slots__ = ("_marks", "_newest", "before", "step", "turns_at", "window")
 
     def __init__(self, window: int) -> None:
         self.window = window
         self.step = max(1, window // BUCKETS)
         self.before: tuple[int, ...] = ()
+        """The totals of all that lies before the window."""
         self.turns_at = 0
-        """Until then nothing enters or leaves: `slide` would change nothing."""
-        self._reach = window - 1 + self.step
+        """Until then no bucket begins or leaves: `slide` would change nothing."""
         self._newest = -1
-        self._begun: deque[tuple[int, tuple[int, ...]]] = deque()
+        self._marks: deque[tuple[int, tuple[int, ...]]] = deque()
+        """For each bucket the last sample before it, and the totals up to there; the first bucket is the one that leaves next."""
 
-    def slide(self, at: int, totals: tuple[int, ...]) -> None:
-        """Move on to `at`; `totals` are those without what `at` itself brings.
-
-        The window is half open: an increase at its very start belongs to the time before.
-        """
+    def slide(self, at: int, last: int, totals: tuple[int, ...]) -> None:
+        """Move on to `at`; `totals` are those without what `at` itself brings, up to the sample of `last`."""
+        marks = self._marks
         newest = at - at % self.step
-        begun = self._begun
         if newest != self._newest:
             self._newest = newest
-            begun.append((newest, totals))
-        gone = at - self._reach
-        while begun[0][0] <= gone:
-            begun.popleft()
-        oldest, self.before = begun[0]
-        enters, leaves = newest + self.step, oldest + self._reach
-        self.turns_at = min(leaves, enters)
+            marks.append((last, totals))
+        gone = at - self.window
+        while len(marks) > 1 and marks[1][0] <= gone:
+            marks.popleft()
+        self.before = marks[0][1]
+        self.turns_at = newest + self.step
+        if len(marks) > 1:
+            self.turns_at = min(self.turns_at, marks[1][0] + self.window)
 
     def __len__(self) -> int:
         """How many buckets are kept."""
-        return len(self._begun)
+        return len(self._marks)
 
 
 class Pool:
     """Two sums over a trailing window, with totals of their own."""
 
-    __slots__ = ("_totals", "tail")
+    __slots__ = ("_last", "_totals", "tail")
 
     def __init__(self, window: int) -> None:
         self._totals = [0, 0]
+        self._last = -1
         self.tail = Tail(window)
 
     def add(self, at: int, over: int, under: int) -> None:
         """One sample's two increases."""
         if at >= self.tail.turns_at:
-            self.tail.slide(at, tuple(self._totals))
+            self.tail.slide(at, self._last, tuple(self._totals))
+        self._last = at
         self._totals[0] += over
         self._totals[1] += under
 
     def sums(self, now: int) -> tuple[int, int]:
         """(over, under) of the half-open window that ends at `now`."""
         if now >= self.tail.turns_at:
-            self.tail.slide(now, tuple(self._totals))
+            self.tail.slide(now, self._last, tuple(self._totals))
         before = self.tail.before
         return self._totals[0] - before[0], self._totals[1] - before[1]
 
@@ -84,12 +88,14 @@ class Pool:
 class Ledger:
     """What each counter rose by since the windows began, and where each trailing window begins: kept once for all conditions."""
 
-    __slots__ = ("_places", "_tails", "is_complete", "totals")
+    __slots__ = ("_places", "_tails", "is_complete", "last", "totals")
 
     def __init__(self) -> None:
         self.totals: list[int] = []
+        self.last = -1
+        """When the last reading came."""
         self.is_complete = False
-        """Whether the last reading told every counter."""
+        """Whether it told every counter."""
         self._places: dict[str, int] = {}
         self._tails: dict[int, Tail] = {}
 
@@ -111,7 +117,8 @@ class Ledger:
             if at >= tail.turns_at:
                 if before is None:
                     before = tuple(totals)
-                tail.slide(at, before)
+                tail.slide(at, self.last, before)
+        self.last = at
         self.is_complete = True
         for counter, place in self._places.items():
             amount = increases.get(counter)
@@ -156,7 +163,7 @@ class Ratio:
         """(over, under) of the half-open window that ends at `now`, in millionths."""
         tail, totals = self.tail, self.ledger.totals
         if now >= tail.turns_at:
-            tail.slide(now, tuple(totals))
+            tail.slide(now, self.ledger.last, tuple(totals))
         before = tail.before
         over, under = totals[self.over] - before[self.over], totals[self.under] - before[self.under]
         if self.own is not None:
