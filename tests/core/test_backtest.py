@@ -64,6 +64,12 @@ def test_a_gap_counts_as_no_breach_and_misses_are_counted():
     assert done.misses == 240
 
 
+def test_a_hole_in_the_recording_counts_as_no_more_than_a_lost_poll():
+    seen = [a_reading(START + minute * MINUTE, Load(memory=450 * MB)) for minute in (0, 120, 240)]
+    done = backtest("p.yaml", a_policy("memory_usage > 400MB for 5h"), recorded("holes", seen), Terms("mvp", MINUTE))
+    assert done.breach_before == 2 * 2.5 * MINUTE
+
+
 def test_costs_are_those_of_the_stays_spread_over_the_month():
     done = played(a_policy(UP), (24, 450))
     month = 30 * DAY

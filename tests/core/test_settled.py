@@ -91,3 +91,41 @@ def test_a_schedule_that_begins_is_not_slept_through(tier, hour):
     told, looks = spoken(a_policy(more=more), seen, all_looks=False)
     assert told[1][0] == START + hour * HOUR
     assert looks < 300
+
+
+QUICK = "evidence: {fit_window: 1h, warm_up: 1m}"
+CALM, BUSY = {"memory": 100 * MB}, {"memory": 450 * MB}
+WAIT = "verify: {soak: 20m, watch: 1h}"
+
+
+def phases(*parts):
+    """(minutes, load) after (minutes, load); a tuple of plan and tier instead of a load is a change made by people."""
+    at, seen = START, []
+    for minutes, load in parts:
+        for _ in range(round(minutes * MINUTE / EVERY)):
+            at += EVERY
+            seen.append(a_reading(at, Load(**load)))
+        if not minutes:
+            seen.append(TierChanged(at + 1, *load, 1))
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("more", "parts"),
+    (
+        (QUICK, ((30, CALM), (0, ("large", "pro")), (30, CALM))),
+        (f"{QUICK}\n{WAIT}\nguards: {{cooldown: {{down: 25m}}}}", ((20, BUSY), (120, CALM))),
+        (f'{QUICK}\nguards: {{not_during: {{scale_down: "mon 09:10-10:00 UTC"}}}}', ((20, BUSY), (200, CALM))),
+        (f"{QUICK}\nguards: {{cooldown: {{down: 1m}}, max_changes: 2 per day}}", ((20, BUSY), (26 * 60, CALM))),
+        (f'{QUICK}\nschedules: [{{during: "mon 08:10-08:40 UTC", at_least: scaled}}]', ((50, BUSY), (60, CALM))),
+    ),
+    ids=("a person's change", "a soak and a cooldown", "hours", "the day's changes", "back from a schedule's rung"),
+)
+def test_what_turns_by_itself_is_seen_at_its_time(more, parts):
+    policy = a_policy("memory_usage > 400MB for 5m", "memory_usage < 200MB for 5m", more=more)
+    seen = phases(*parts)
+    every, _ = spoken(policy, seen, all_looks=True)
+    some, looks = spoken(policy, seen, all_looks=False)
+    assert some == every
+    assert len(every) >= 2
+    assert looks < len(seen) / 2

@@ -62,6 +62,7 @@ async def test_the_engine_and_a_backtest_of_its_store_give_the_same_verdicts_pol
         assert spoken(played.verdicts) == spoken(live)
         assert {Why.GO, Why.STEADY, Why.CHANGE_OPEN, Why.DEPLOY_LOOP} <= {one.why for one in live}
         assert [change.at for change in played.changes] == [change.created_at for change in changes]
+        assert all(change.live_at for change in played.changes), "the bot's own tier changes overtake nothing"
 
 
 async def test_what_is_exported_and_read_again_gives_the_same_verdicts(tmp_path):

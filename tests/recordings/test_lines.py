@@ -60,6 +60,13 @@ def test_a_report_that_stands_still_or_holds_nonsense_is_a_miss_as_live(tmp_path
     assert [getattr(one, "reason", None) for one in recording.observations] == [None, Miss.FROZEN, Miss.MISCONFIGURED]
 
 
+def test_a_report_after_an_observation_is_counted_from_it(tmp_path):
+    first = read(tmp_path, a_report(0)).observations[0]
+    write_lines(tmp_path / "out.jsonl", [first])
+    recording = read(tmp_path, (tmp_path / "out.jsonl").read_text().strip(), a_report(1))
+    assert recording.observations[1].increases["requests"] == 10.0
+
+
 def test_every_kind_of_observation_comes_back_as_it_was_written(tmp_path):
     assert write_lines(tmp_path / "out.jsonl", SEEN) == len(SEEN)
     assert read_lines(tmp_path / "out.jsonl", BUILT_IN, Span()).observations == SEEN
