@@ -95,6 +95,8 @@ def test_a_schedule_that_begins_is_not_slept_through(tier, hour):
 
 QUICK = "evidence: {fit_window: 1h, warm_up: 1m}"
 CALM, BUSY = {"memory": 100 * MB}, {"memory": 450 * MB}
+BETWEEN, TIGHT = {"memory": 250 * MB}, {"memory": 395 * MB}
+"""What no rule speaks of; the second does not fit the smallest tier either."""
 WAIT = "verify: {soak: 20m, watch: 1h}"
 
 
@@ -113,11 +115,11 @@ def phases(*parts):
 @pytest.mark.parametrize(
     ("more", "parts"),
     (
-        (QUICK, ((30, CALM), (0, ("large", "pro")), (30, CALM))),
+        (QUICK, ((30, BETWEEN), (0, ("large", "pro")), (30, BETWEEN))),
         (f"{QUICK}\n{WAIT}\nguards: {{cooldown: {{down: 25m}}}}", ((20, BUSY), (120, CALM))),
         (f'{QUICK}\nguards: {{not_during: {{scale_down: "mon 09:10-10:00 UTC"}}}}', ((20, BUSY), (200, CALM))),
         (f"{QUICK}\nguards: {{cooldown: {{down: 1m}}, max_changes: 2 per day}}", ((20, BUSY), (26 * 60, CALM))),
-        (f'{QUICK}\nschedules: [{{during: "mon 08:10-08:40 UTC", at_least: scaled}}]', ((50, BUSY), (60, CALM))),
+        (f'{QUICK}\nschedules: [{{during: "mon 08:10-08:40 UTC", at_least: scaled}}]', ((50, TIGHT), (60, BETWEEN))),
     ),
     ids=("a person's change", "a soak and a cooldown", "hours", "the day's changes", "back from a schedule's rung"),
 )
@@ -128,4 +130,4 @@ def test_what_turns_by_itself_is_seen_at_its_time(more, parts):
     some, looks = spoken(policy, seen, all_looks=False)
     assert some == every
     assert len(every) >= 2
-    assert looks < len(seen) / 2
+    assert looks < 0.7 * len(seen)
