@@ -128,6 +128,16 @@ def test_of_a_thousand_dependencies_a_dozen_is_kept():
     assert sum(name.startswith("dependency:") for name in reading.gauges) == 12
 
 
+def test_what_the_app_used_on_another_tier_says_nothing_of_this_one():
+    play = Play(RULES)
+    play.on("mvp")
+    play.polls(minutes=12, requests=4, seconds=9.0, memory=100 * MB, business=_gauges(cpu=99.0))
+    assert not play.decision.not_bound
+    play.on("scaled", by="chg-1")
+    play.polls(minutes=1, requests=4, seconds=9.0, memory=100 * MB, business=_gauges())
+    assert play.state.usage.not_bound({"avg_response_time"}, play.now)
+
+
 def _leak(play: Play, *, hours: int, rise: float, growth: float = 1.0, memory: float = 300 * MB, requests: float = 10):
     for _ in range(hours):
         play.polls(hours=1, memory=memory, requests=requests)

@@ -72,6 +72,17 @@ def test_each_failed_down_doubles_the_windows_eight_times_at_most():
     assert seen == [2, 4, 8, 8, 8]
 
 
+@pytest.mark.parametrize(("window", "most"), (("48h", 8), ("84h", 8), ("4d", 4), ("14d", 2), ("20d", 1)))
+def test_no_window_grows_beyond_four_weeks(window, most):
+    """Readings are kept for thirty days: a window that is longer would be empty after every restart."""
+    policy = a_policy(down=f"memory_usage < 200MB for {window}")
+    course = Course()
+    course.lessons._policy = policy
+    for _ in range(4):
+        course.on(MVP, after=DAY).on(SCALED, after=HOUR)
+    assert course.lessons.patience(policy.tiers[1]) == most
+
+
 def test_a_down_that_lasts_its_week_halves_them_again():
     course, seen = Course(), []
     for _ in range(3):

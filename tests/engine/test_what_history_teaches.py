@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from autoscaler.core.change import Direction
+from autoscaler.core.change import Direction, State
 from autoscaler.core.durations import HOUR, MINUTE, SECOND
-from autoscaler.core.evaluate import Ask, decide
+from autoscaler.core.evaluate import Ask, decide, suppose
 from autoscaler.core.guards import Why
 from autoscaler.core.observations import Masked, Miss, Missed
 from autoscaler.engine.facts import gather
@@ -84,6 +84,19 @@ async def test_what_our_own_changes_set_is_nobody_elses(tmp_path):
         assert rig.managed.state.lessons.taken_over_at is None
         await rig.restart()
         assert rig.managed.state.lessons.taken_over_at is None
+
+
+async def test_a_down_that_we_take_back_ourselves_has_failed_and_was_nobody_elses_doing(tmp_path):
+    async with running_rig(tmp_path) as rig:
+        rig.load = BUSY
+        await _until_changed(rig, 1)
+        rig.load, rig.app.fails_on = CALM, "starter"
+        await _until_changed(rig, 2)
+        assert (await rig.changes())[-1].state is State.UNDONE
+        await rig.run(minutes=2)
+        assert rig.managed.state.tier == "scaled"
+        assert rig.managed.state.lessons.taken_over_at is None
+        assert rig.managed.state.patience == 2
 
 
 async def test_what_runs_off_the_ladder_is_recorded_each_time_for_it_is_paid_for(tmp_path):
@@ -222,3 +235,7 @@ async def test_what_a_schedule_raised_is_given_back_when_it_ends_also_over_a_res
         assert begin + 10 * MINUTE <= down.created_at <= begin + 11 * MINUTE
         assert rig.managed.state.tier == "mvp"
         assert rig.managed.state.lessons.lent_from is None
+        asked = suppose(rig.managed.state, rig.clock.now(), Ask.UP)
+        facts = await gather(rig.managed, rig.store, asked)
+        assert facts.changes_today == (up.created_at,)  # what is given back is no change of the day
+        assert facts.last_change_ended == down.ended_at
