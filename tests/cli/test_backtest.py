@@ -49,7 +49,7 @@ async def test_a_table_is_played_and_each_change_told_with_its_reason_and_cost(t
         ended.out.split()
     )
     assert "Open-loop" in ended.out
-    assert re.search(r"2026-06-01 09:20 +▲ small → large +\$7/mo → \$25/mo", ended.out)
+    assert re.search(r"2026-06-01 09:15 +▲ small → large +\$7/mo → \$25/mo", ended.out)
     assert "mode observe" in ended.out
     assert "request_rate 400/s > 300/s for 1h" in " ".join(ended.out.split())
     assert "never scaling" in ended.out
@@ -61,7 +61,7 @@ async def test_json_holds_verdicts_changes_costs_and_when_each_condition_held(tm
     assert "Open-loop" in document["open_loop"]
     first = document["changes"][0]
     assert (first["from"], first["to"], first["asked"]) == ("small", "large", ["mode_observe"])
-    slow = round(datetime(2026, 6, 1, 9, 20, tzinfo=UTC).timestamp() * 1000)
+    slow = round(datetime(2026, 6, 1, 9, 15, tzinfo=UTC).timestamp() * 1000)
     assert first["at"] == slow
     assert document["conditions"]["request_rate > 300/s for 1h"][0]["begun"] == slow
     assert document["verdicts"][0]["why"] == "steady"
@@ -99,7 +99,7 @@ async def test_two_policies_are_shown_side_by_side_with_when_they_differ(tmp_pat
     ended = await autoscaler("backtest", "--compare", *pair, *source, "--html", page)
     assert ended.code == 0, ended.err
     assert "Where they differ" in ended.out
-    assert re.search(r"2026-06-01 09:22 +.* large +small", ended.out)
+    assert re.search(r"2026-06-01 09:17 +.* large +small", ended.out)
     assert page.read_text().count("<svg") == 2
     document = (await autoscaler("backtest", "--compare", *pair, *source, "--json")).json
     assert [one["policy"] for one in document["policies"]] == [str(path) for path in pair]
