@@ -31,6 +31,12 @@ def test_a_change_up_begins():
     )
 
 
+def test_a_change_says_what_else_would_do():
+    leak = "memory rose from 320 MB to 420 MB in 5h while traffic did not: a restart frees it as well"
+    assert f"{leak[:1].upper()}{leak[1:]}." in messages.change_started(change(advice=leak)).lines
+    assert len(messages.change_started(change()).lines) == 2
+
+
 def test_a_change_down_begins_with_its_env():
     assert text(messages.change_started(change_down(requested_by="ana"))) == (
         "[progress] Scaling down holisticos-api: scaled → mvp\n"

@@ -129,6 +129,11 @@ def test_how_long_a_condition_has_held_is_told_of_its_own_window():
     assert held_phrase(progress("concurrent_requests > 10", 4.0)) == "not held"
 
 
+def test_a_window_that_a_failed_down_has_stretched_says_so():
+    stretched = progress("memory_usage < 200MB for 48h", held=0.25, patience=2)
+    assert held_phrase(stretched) == "held 1d of 4d (instead of 2d, since the last down failed)"
+
+
 def test_upwards_the_longest_held_condition_is_the_closest_and_downwards_the_last_one():
     assert closest(steady(FULL, SLOW, BUSY)) is SLOW
     assert closest(steady(CALM, QUIET)) is QUIET
