@@ -4,13 +4,13 @@ Only what the app tells of itself is judged: where it does not tell its CPU and 
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 from autoscaler.core.conditions import Condition
 from autoscaler.core.durations import DAY, HOUR, MINUTE, format_duration
-from autoscaler.core.metrics import METRICS, Metric
+from autoscaler.core.metrics import CONCURRENCY_LIMIT, METRICS, POOL_SIZE, Metric
 from autoscaler.core.observations import Missed, Reading
 from autoscaler.core.policy import Evidence
 from autoscaler.core.readings import DEPENDENCY
@@ -41,7 +41,7 @@ LOAD = frozenset(
 """What rises when an app is too slow for its load, whatever makes it slow."""
 MEMORY = frozenset({"memory_usage", "memory_percent"})
 
-_SHARE_TOLD = 30.0
+_SHARE_TOLD, _MOST_OF_IT = 30.0, 50.0
 _POOL_FULL = 90.0
 _CACHE_FELL = 0.7
 _CACHE_LEAST = 20
@@ -174,13 +174,19 @@ class Usage:
         gauges = [one.gauges for one in self._readings if one.at >= begun]
         return any(one.get("cpu_percent", 0) > BUSY_CPU or one.get("memory_percent", 0) > BUSY_MEMORY for one in gauges)
 
-    def not_bound(self, metrics: Iterable[str], now: int) -> str:
-        """Why a bigger plan would not help against these metrics, and what is slow; empty when it may help."""
+    def not_bound(self, metrics: Iterable[str], now: int, raised: Mapping[str, float]) -> str:
+        """Why a bigger tier would not help against these metrics, and what is slow; empty when it may help.
+
+        `raised`: the app's own limits that the bigger tier raises, as they are now, by env name. Where one of them is what the app
+        waits for, the tier helps, if not its plan; but not while most of the time goes to somebody outside.
+        """
         if not set(metrics) <= LOAD:
             return ""
         recent = [one for one in self._readings if one.at > now - self._recent]
         cpu, memory, lag = (_mean(recent, name) for name in ("cpu_percent", "memory_percent", "loop_lag"))
         if cpu is None or memory is None or cpu >= IDLE_CPU or memory >= IDLE_MEMORY or (lag or 0.0) >= LOW_LAG:
+            return ""
+        if _is_at_a_limit(recent, raised):
             return ""
         slow = ", ".join(self._slow(recent)) or "something else than the plan is slow"
         return f"{slow}; CPU {cpu:.0f}%, memory {memory:.0f}%"
@@ -248,9 +254,7 @@ class Usage:
             self._unhelped[name] = Unhelped(trigger.metric, before, after, trial.until)
 
     def _slow(self, recent: list[Reading]) -> Iterator[str]:
-        names = {name for one in recent for name in one.gauges if name.startswith(DEPENDENCY)}
-        shares = {name.removeprefix(DEPENDENCY): _mean(recent, name) or 0.0 for name in names}
-        for name, share in sorted(shares.items(), key=lambda item: -item[1]):
+        for name, share in sorted(_shares(recent).items(), key=lambda item: -item[1]):
             if share >= _SHARE_TOLD:
                 yield f"{share:.0f}% of the response time goes to {name}"
         pool = _mean(recent, "db_pool_usage")
@@ -281,6 +285,23 @@ def _parts(metric: Metric, reading: Reading) -> tuple[float, float]:
         return over, under
     value = reading.gauges.get(metric.name)
     return (0.0, 0.0) if value is None else (value / metric.scale, 1.0)
+
+
+def _shares(readings: Iterable[Reading]) -> dict[str, float]:
+    """Which per cent of the response time went to each dependency."""
+    names = {name for one in readings for name in one.gauges if name.startswith(DEPENDENCY)}
+    return {name.removeprefix(DEPENDENCY): _mean(readings, name) or 0.0 for name in names}
+
+
+def _is_at_a_limit(readings: Iterable[Reading], raised: Mapping[str, float]) -> bool:
+    """Whether requests wait for what the bigger tier has more of: places at once, or database connections."""
+    if max(_shares(readings).values(), default=0.0) >= _MOST_OF_IT:
+        return False
+    pool = _mean(readings, "db_pool_usage")
+    if POOL_SIZE in raised and pool is not None and pool >= _POOL_FULL:
+        return True
+    most = max((one.gauges.get("concurrent_requests", 0.0) for one in readings), default=0.0)
+    return CONCURRENCY_LIMIT in raised and most >= raised[CONCURRENCY_LIMIT]
 
 
 def _mean(readings: Iterable[Reading], name: str) -> float | None:

@@ -197,10 +197,23 @@ def _doubted(state: State, decision: Decision) -> Decision:
     return replace(
         decision,
         only_silence=_is_only_silence(state, decision.reasons),
-        not_bound=state.usage.not_bound(metrics, decision.at),
+        not_bound=state.usage.not_bound(metrics, decision.at, _raised(state.policy, decision)),
         unhelped=state.usage.unhelped(metrics, decision.at),
         leak=state.usage.leak(metrics),
     )
+
+
+def _raised(policy: Policy, decision: Decision) -> dict[str, float]:
+    """The app's own limits of this rung that the one asked for raises, by env name."""
+    here, there = (policy.tier(name or "") for name in (decision.tier, decision.target))
+    if here is None or there is None:
+        return {}
+    pairs = {name: (value, there.env.get(name, "")) for name, value in here.env.items()}
+    return {name: int(now) for name, (now, then) in pairs.items() if _is_less(now, then)}
+
+
+def _is_less(now: str, then: str) -> bool:
+    return now.isdecimal() and then.isdecimal() and int(now) < int(then)
 
 
 def _is_only_silence(state: State, reasons: tuple[Progress, ...]) -> bool:

@@ -8,12 +8,9 @@ from itertools import takewhile
 from math import ceil, inf
 
 from autoscaler.core.durations import DAY, MINUTE, format_duration
-from autoscaler.core.metrics import METRICS, Metric
+from autoscaler.core.metrics import CONCURRENCY_LIMIT, METRICS, Metric
 from autoscaler.core.observations import Reading
 from autoscaler.core.policy import Tier
-
-CONCURRENCY_LIMIT = "MAX_CONCURRENT"
-"""The env variable, by the seed's name, that says how many requests a tier admits at once."""
 
 
 @dataclass(frozen=True, slots=True)

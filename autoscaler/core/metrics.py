@@ -186,6 +186,10 @@ def find_metric(name: str) -> Metric | None:
     return _BY_ANY_NAME.get(name)
 
 
+CONCURRENCY_LIMIT, POOL_SIZE = "MAX_CONCURRENT", "DB_POOL_SIZE"
+"""The env variables, by the seed's names, that say how many requests a tier admits at once, and its database connections."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where an endpoint has a value: a JMESPath, what turns it into base units, and what it is divided by, if anything."""

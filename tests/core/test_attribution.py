@@ -50,7 +50,7 @@ def test_latency_with_room_in_cpu_memory_and_loop_is_asked(load, why):
 @pytest.mark.parametrize(
     ("up", "load"),
     (
-        ("concurrent_requests > 10 for 10m", {"concurrency": 11}),
+        ("concurrent_requests > 6 for 10m", {"concurrency": 7}),
         ("error_rate > 5% for 10m", {"errors": 1}),
         (f"{SLOW}, error_rate > 5% for 10m", {"errors": 1}),
     ),
@@ -63,6 +63,32 @@ def test_what_memory_asks_for_as_well_is_not_held():
     play = _slow_play(f"{SLOW}, memory_usage > 300MB for 10m", memory=310 * MB)
     assert len(play.decision.reasons) == 2
     assert _why(play) is Why.GO
+
+
+@pytest.mark.parametrize(
+    ("load", "why"),
+    (
+        ({"concurrency": 7}, Why.NOT_RESOURCE_BOUND),
+        ({"concurrency": 8}, Why.GO),  # it admits eight at once, and the next tier twenty
+        ({"concurrency": 8, "business": _gauges(**{"dependency:openai": 49.0})}, Why.GO),
+        ({"concurrency": 8, "business": _gauges(**{"dependency:openai": 50.0})}, Why.NOT_RESOURCE_BOUND),
+        ({"business": _gauges(db_pool_usage=100.0)}, Why.NOT_RESOURCE_BOUND),  # both tiers have the same pool
+    ),
+)
+def test_a_limit_of_the_app_that_the_bigger_tier_raises_is_a_reason_for_it(load, why):
+    assert _why(_slow_play(**load)) is why
+
+
+@pytest.mark.parametrize(("small", "big", "why"), ((3, 6, Why.GO), (6, 6, Why.NOT_RESOURCE_BOUND)))
+def test_a_full_pool_that_is_larger_on_the_bigger_tier_is_one_too(small, big, why):
+    tiers = tuple(
+        tier.model_copy(update={"env": {"DB_POOL_SIZE": str(size)}})
+        for tier, size in zip(a_policy(SLOW).tiers, (small, big, big), strict=True)
+    )
+    play = Play(a_policy(SLOW).model_copy(update={"tiers": tiers}))
+    play.on("mvp")
+    play.polls(minutes=12, requests=4, seconds=9.0, memory=200 * MB, business=_gauges(db_pool_usage=95.0))
+    assert _why(play) is why
 
 
 def test_an_emergency_does_not_wait_for_an_answer():
@@ -135,7 +161,7 @@ def test_what_the_app_used_on_another_tier_says_nothing_of_this_one():
     assert not play.decision.not_bound
     play.on("scaled", by="chg-1")
     play.polls(minutes=1, requests=4, seconds=9.0, memory=100 * MB, business=_gauges())
-    assert play.state.usage.not_bound({"avg_response_time"}, play.now)
+    assert play.state.usage.not_bound({"avg_response_time"}, play.now, {})
 
 
 def _leak(play: Play, *, hours: int, rise: float, growth: float = 1.0, memory: float = 300 * MB, requests: float = 10):
