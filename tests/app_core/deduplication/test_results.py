@@ -56,7 +56,7 @@ IMMUTABLE = (
     Decimal("1.5"),
     UUID(int=1),
     Colour.RED,
-    frozenset({1, "a"}),
+    frozenset({1}),
     ("a", (1, (None, frozenset({b"b"})))),
 )
 MUTABLE = ([1], {"a": 1}, {1}, bytearray(b"a"), Analysis([1]), ("a", [1]), Point(1, 2), Text("text"))
