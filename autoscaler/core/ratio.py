@@ -37,7 +37,8 @@ class RatioFeed(Feed):
         if not ledger.is_complete or reading.stalled:
             self._doubtful(at, reading)
             return
-        self.is_ratio = True
+        if not self.is_ratio:
+            self._known_from_requests(at)
         if ratio.own is None:
             before, totals = ratio.tail.before, ledger.totals
             under = totals[ratio.under] - before[ratio.under]
@@ -50,12 +51,17 @@ class RatioFeed(Feed):
         over, under = reading.increases.get(self._over), reading.increases.get(self._under)
         skips = reading.stalled and self._skips_stalled
         if over is not None and under is not None and not skips:
-            self.is_ratio = True
+            self._known_from_requests(at)
             self._pooled(at)
             return
         for ratio in self._ratios():
             ratio.leave_out(at, over, under)
         self.told(at, None if skips else reading.gauges.get(self.name))
+
+    def _known_from_requests(self, at: int) -> None:
+        """From now on there may be too few of them."""
+        self.is_ratio = True
+        self.settle(at)
 
     def _pooled(self, at: int) -> None:
         over, under = self._ratio.sums(at)
@@ -144,7 +150,7 @@ class CalmWatch:
         if not ledger.is_complete or reading.stalled:
             self._doubtful(at, reading)
             return
-        if at >= self._due or at - beat.last > beat.on_time or self._trailing.own is not None:
+        if at >= self._due or at - beat.last > beat.on_time or self._trailing.own or self._whole.own:
             self._seen(at)
             return
         beat.last = at

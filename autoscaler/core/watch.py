@@ -185,7 +185,7 @@ class SampleWatch:
         return Standing(
             holds,
             value,
-            self._held.progress(),
+            self._held.progress(now),
             self._held.coverage.share(now),
             lacking,
             None if holds else self._held.not_before(now),

@@ -121,8 +121,8 @@ class Coverage:
         return self._missing.count(now) + (self._lost(beat.last, now) if now - beat.last > beat.on_time else 0)
 
     def judged(self, now: int) -> int:
-        """How many samples the window holds, as far as it is covered."""
-        return max(1, self.window // self.every + 1 - self.lost(now))
+        """How many samples the window holds, as far as it was covered up to the last of them."""
+        return max(1, self.window // self.every + 1 - self._missing.count(now))
 
     def share(self, now: int) -> float:
         """How much of the window has been seen, 0 to 1."""
@@ -199,7 +199,7 @@ class Held:
         if self.coverage.lacking(now) is not None:
             return False
         return self.share == 1 or (
-            self.coverage.is_whole(last) and self._bad.count(last) <= self._allowed(self.coverage.judged(last))
+            self.coverage.is_whole(last) and self._bad.count(last) <= self._allowed(self.coverage.judged(now))
         )
 
     def turns_at(self, *, holds: bool) -> int:
@@ -215,24 +215,25 @@ class Held:
             return NEVER
         return max(self._good_since + self.window, self.coverage.turns_at())
 
-    def progress(self) -> float:
+    def progress(self, now: int) -> float:
         """How much of the window has been held, 0 to 1: up to the last good sample, for bad ones that a share bears hold nothing."""
         last = self.coverage.beat.last
         last_good = self._last_good if self._good_since is None else last
-        return min(1.0, max(0, last_good - self._begun(last)) / self.window)
+        return min(1.0, max(0, last_good - self._begun(now)) / self.window)
 
     def not_before(self, now: int) -> int | None:
         """The earliest time at which it could hold if every sample from now on is good; None when it holds or nothing was seen."""
         if self.coverage.begun is None or self.holds(now):
             return None
-        return max(now, self._begun(self.coverage.beat.last) + self.window)
+        return max(now, self._begun(now) + self.window)
 
-    def _begun(self, last: int) -> int:
+    def _begun(self, now: int) -> int:
         """Since when it has been held: all samples good, or no more bad ones than the share bears."""
+        last = self.coverage.beat.last
         if self.share == 1:
             return last if self._good_since is None else self._good_since
         begun = last if self.coverage.begun is None else self.coverage.begun
-        if self._bad.count(last) <= self._allowed(self.coverage.judged(last)):
+        if self._bad.count(last) <= self._allowed(self.coverage.judged(now)):
             return begun
         return max(begun, self._bad.oldest() or begun)
 

@@ -1,6 +1,7 @@
 """A downgrade must leave room for the peaks that were seen; what was not seen does not fit by itself."""
 
 from dataclasses import replace
+from math import ceil
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from autoscaler.core.durations import DAY, HOUR, MINUTE
 from autoscaler.core.evaluate import Ask
 from autoscaler.core.fit import Peaks
+from autoscaler.core.observations import Reading
 from autoscaler.policyfile import load_text
 from tests.support.evidence import EVERY, MB, START, Load, Play, a_policy, a_reading
 
@@ -133,3 +135,50 @@ def test_what_a_starting_instance_uses_is_no_peak():
     play.polls(hours=2, memory=150 * MB)
     assert play.decision.ask is Ask.DOWN
     assert play.decision.misfits == ()
+
+
+def _plainly(seen: list[tuple[Reading, int]], window: int, since: int) -> dict[str, float]:
+    """Of all readings in the five minutes that reach into the window."""
+    step, now = min(5 * MINUTE, window // 12), seen[-1][0].at
+    buckets: dict[int, list[tuple[Reading, int]]] = {}
+    for one, instances in seen:
+        start = one.at // step * step
+        if start + step > max(now - window, since):
+            buckets.setdefault(start, []).append((one, instances))
+    inside = [pair for bucket in buckets.values() for pair in bucket]
+    cores = sorted(
+        sum(one.increases["cpu_seconds"] * instances for one, instances in bucket)
+        / sum(one.increases["seconds"] for one, _ in bucket)
+        for bucket in buckets.values()
+    )
+    return {
+        "memory_usage": max(one.gauges["memory_usage"] for one, _ in inside),
+        "concurrent_requests": max(one.gauges["concurrent_requests"] * instances for one, instances in inside),
+        "cpu_percent": cores[ceil(len(cores) * 0.95) - 1] / MVP.size.cpu * 100,
+    }
+
+
+@given(
+    polls=st.lists(
+        st.tuples(
+            st.sampled_from((1, 1, 1, 7, 40)),
+            st.integers(1, 900),
+            st.integers(0, 20),
+            st.integers(0, 9),
+            st.integers(1, 2),
+        ),
+        min_size=1,
+        max_size=120,
+    ),
+    window=st.sampled_from((30 * MINUTE, HOUR, DAY)),
+    recent=st.integers(1, 20),
+)
+def test_the_peaks_are_those_of_a_plain_recount(polls, window, recent):
+    peaks, seen, at = Peaks(window), [], START
+    for later, memory, concurrency, cpu, instances in polls:
+        at += later * EVERY
+        seen.append((a_reading(at, Load(memory=memory * MB, concurrency=concurrency, cpu=cpu / 10)), instances))
+        peaks.add(*seen[-1])
+    for since in (0, at - recent * MINUTE):
+        found = {misfit.metric.name: misfit.peak for misfit in peaks.misfits(MVP, 1.0, since)}
+        assert found == pytest.approx({name: peak for name, peak in _plainly(seen, window, since).items() if peak > 0})

@@ -145,7 +145,7 @@ def test_a_window_with_nothing_in_it_does_not_hold(upward):
     held = Held(2 * MINUTE, EVERY, 1.0, upward)
     assert not held.holds(START)
     assert held.not_before(START) is None
-    assert held.progress() == 0.0
+    assert held.progress(held.coverage.beat.last) == 0.0
 
 
 def test_a_window_that_held_does_not_hold_on_silence():
@@ -164,9 +164,9 @@ def test_the_earliest_time_is_a_window_after_the_run_began():
     assert held.not_before(START) == START + 10 * MINUTE
     held.add(START + EVERY, good=True)
     assert held.not_before(START + 4 * EVERY) == START + EVERY + 10 * MINUTE
-    assert held.progress() == 0.0
+    assert held.progress(held.coverage.beat.last) == 0.0
     held.add(START + EVERY + 5 * MINUTE, good=True)
-    assert held.progress() == 0.5
+    assert held.progress(held.coverage.beat.last) == 0.5
 
 
 @given(goods=GOODS, window=WINDOWS, share=st.sampled_from((0.5, 0.8, 0.95, 1.0)))
@@ -197,8 +197,8 @@ def test_bad_samples_that_a_share_bears_hold_nothing_by_themselves():
     held = Held(100, 10, 0.8, upward=True)
     for at in (0, 10):
         held.add(at, good=False)
-    assert held.progress() == 0
+    assert held.progress(held.coverage.beat.last) == 0
     held.add(20, good=True)
-    assert held.progress() == pytest.approx(0.2)
+    assert held.progress(held.coverage.beat.last) == pytest.approx(0.2)
     held.add(30, good=False)
-    assert held.progress() <= 0.2
+    assert held.progress(held.coverage.beat.last) <= 0.2
