@@ -243,7 +243,7 @@ class _Breach:
         self._bounds = {tier.name: frozenset(_bounds(policy, tier)) for tier in policy.tiers}
         self._first = terms.tier
         self._tier: str | None = None
-        self._masks: tuple[int, ...] = (0, 0)
+        self._masks = (0, 0)
         """The bits of the first rung's bounds, and of those of the rung that runs."""
         self._longest = round(LOST * terms.every)
         self._last: tuple[int, bool, bool] | None = None
@@ -262,10 +262,9 @@ class _Breach:
             return
         if state.tier != self._tier:
             self._tier = state.tier
-            self._masks = tuple(
-                _bits(state, self._bounds.get(tier or "", frozenset())) for tier in (self._first, state.tier)
-            )
-        before, after = (past & mask != 0 for mask in self._masks)
+            first, running = (self._bounds.get(tier or "", frozenset()) for tier in (self._first, state.tier))
+            self._masks = (_bits(state, first), _bits(state, running))
+        before, after = past & self._masks[0] != 0, past & self._masks[1] != 0
         if before or after:
             self._last = (now, before, after)
 

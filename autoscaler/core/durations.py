@@ -7,6 +7,8 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 WEEK = 7 * DAY
+NEVER = 1 << 62
+"""A time that does not come; before its negative nothing was."""
 
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")

@@ -5,13 +5,13 @@ from math import inf
 from typing import NamedTuple
 
 from autoscaler.core.conditions import Condition
-from autoscaler.core.durations import MINUTE
+from autoscaler.core.durations import MINUTE, NEVER
 from autoscaler.core.metrics import Metric
 from autoscaler.core.observations import Missed, Reading
 from autoscaler.core.policy import Evidence
 from autoscaler.core.pools import MILLIONTHS, Ledger, Ratio, exact
 from autoscaler.core.watch import Bit, Feed, SampleWatch, Standing, cut
-from autoscaler.core.window import NEVER, Beat, Coverage, Marks
+from autoscaler.core.window import Beat, Coverage, Marks
 
 
 def rate_window(condition: Condition, evidence: Evidence, every: int) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from autoscaler.core.attribution import MEMORY, Trigger, Usage, trigger
 from autoscaler.core.conditions import Condition
+from autoscaler.core.durations import NEVER
 from autoscaler.core.fit import Peaks
 from autoscaler.core.lessons import OUT_OF_MEMORY, Lessons
 from autoscaler.core.masks import Clock
@@ -19,7 +20,6 @@ from autoscaler.core.ratio import rate_window
 from autoscaler.core.told import CountWatch, ValueWatch
 from autoscaler.core.watch import Bit, Holding, Standing, Watch
 from autoscaler.core.watches import Watches
-from autoscaler.core.window import NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,14 @@ class State:
 
         But for signals: what Render counted is heard of a little later, and still happened when it happened.
         """
-        if observation.at < self.newest and not isinstance(observation, Signal):
+        if observation.at >= self.newest:
+            self.newest = observation.at
+        elif not isinstance(observation, Signal):
             return
-        self.newest = max(self.newest, observation.at)
+        if isinstance(observation, Reading):
+            self._reading(observation)
+            return
         match observation:
-            case Reading():
-                self._reading(observation)
-                return
             case Missed():
                 self._missed(observation)
             case Masked():

@@ -1,11 +1,11 @@
 """What is told and not measured: counted signals, business values. By the wall clock, and never masked."""
 
 from autoscaler.core.conditions import Condition
-from autoscaler.core.durations import format_duration
+from autoscaler.core.durations import NEVER, format_duration
 from autoscaler.core.observations import Miss, Missed, Reading, Signal
 from autoscaler.core.policy import Evidence
 from autoscaler.core.watch import Bit, Standing
-from autoscaler.core.window import NEVER, Marks
+from autoscaler.core.window import Marks
 
 MOST_PEOPLE = 1000
 """So many are remembered, if no more are needed: the last ones."""

@@ -11,10 +11,10 @@ from math import inf, nextafter
 from typing import Protocol
 
 from autoscaler.core.conditions import Condition, Op
-from autoscaler.core.durations import format_duration
+from autoscaler.core.durations import NEVER, format_duration
 from autoscaler.core.observations import Miss, Missed
 from autoscaler.core.pools import MILLIONTHS, Ratio
-from autoscaler.core.window import NEVER, Beat, Coverage, Function, Held, Marks
+from autoscaler.core.window import Beat, Coverage, Function, Held, Marks
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from math import floor
 
-from autoscaler.core.durations import MINUTE, format_duration
+from autoscaler.core.durations import MINUTE, NEVER, format_duration
 from autoscaler.core.pools import MILLIONTHS, Pool, exact
-
-NEVER = 1 << 62
-"""A time that does not come; before its negative nothing was."""
 
 
 class Marks:
