@@ -1,30 +1,42 @@
-"""What one sample costs: fold it and decide, with nine rules, beside a plain rescan of the same samples (the floor of simplicity).
+"""What one sample costs with nine rules: its conditions alone, the whole fold, and the fold with a decision.
 
-    .venv/bin/python benchmarks/decide.py [--rounds 7] [--samples 2000]
+    .venv/bin/python benchmarks/decide.py [--rounds 5] [--samples 1000]
 
-Each round times both on the same machine within the same second, so that a busy machine slows both alike; the table shows medians
-and quartiles over the rounds. The ratio says how many times longer the rescan takes: it grows with the window, ours must not. Only
-where a down is asked for is more looked at, the peaks of the fit: one bucket for each five minutes of its window.
+*Conditions* is one sample taken into all nine windows, and knowing which of them hold. Of *restless* samples two in five are unusual:
+concurrency crosses a bound to and fro. The floor of simplicity is a plain rescan: keep every sample, look at all of the window for
+each rule. Each round times all of them within the same second, in processor time, so that a busy machine slows all alike; shown are
+medians and quartiles over the rounds. The ratio says how many times longer the rescan takes: it grows with the window, ours must not.
 """
 
 import argparse
-import platform
 import random
-import statistics
 import time
 from collections.abc import Callable
+
+from support.tables import median_and_quartiles, print_machine, print_table
 
 from autoscaler.core.durations import DAY, HOUR, SECOND
 from autoscaler.core.evaluate import decide
 from autoscaler.core.observations import Reading, TierChanged
 from autoscaler.core.policy import Policy
+from autoscaler.core.ratio import rate_window
 from autoscaler.core.state import State
+from autoscaler.core.watch import Bit, Holding
+from autoscaler.core.watches import Watches
 from autoscaler.policyfile import load_text
 
 EVERY = 30 * SECOND
 MB = 1024**2
 WINDOWS = {"1h": HOUR, "48h": 48 * HOUR, "30d": 30 * DAY}
 RULES = 9
+TITLES = (
+    "conditions, usual samples",
+    "conditions, restless samples",
+    "fold",
+    "fold + decide, a down asked",
+    "floor: rescan",
+    "rescan / conditions, restless",
+)
 _POLICY = """\
 version: 1
 mode: act
@@ -116,6 +128,23 @@ class Rescan:
         return any(up) or all(down)
 
 
+class Conditions:
+    """All nine rules, as a state watches them."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.holding = Holding()
+        self._watches = Watches(policy.evidence, EVERY)
+        for place, condition in enumerate(policy.conditions()):
+            rate = rate_window(condition, policy.evidence, EVERY)
+            bit = Bit(self.holding, place)
+            self._watches.add(condition, bit, rate, upward=condition.op.is_upward, ceiling=None)
+
+    def __call__(self, seen: Reading) -> int:
+        """Take one sample in; which of them hold."""
+        self._watches.reading(seen.at, seen)
+        return self.holding.bits
+
+
 class Ours:
     """core, as the worker calls it."""
 
@@ -134,58 +163,57 @@ class Ours:
 
 
 def microseconds(work: Callable[[Reading], object], samples: list[Reading]) -> float:
-    """Per sample."""
-    begun = time.perf_counter()
+    """Of processor time, per sample."""
+    begun = time.process_time()
     for sample in samples:
         work(sample)
-    return (time.perf_counter() - begun) / len(samples) * 1e6
+    return (time.process_time() - begun) / len(samples) * 1e6
 
 
-def spread(values: list[float]) -> str:
-    """Median and quartiles."""
-    low, middle, high = statistics.quantiles(values, n=4)
-    return f"{middle:.1f} ({low:.1f} to {high:.1f})"
-
-
-def measure(name: str, rounds: int, count: int) -> None:
-    """One line of the table. Both begin with a full window."""
+def measure(name: str, rounds: int, count: int) -> dict[str, list[float]]:
+    """Each with a full window to begin with, microseconds a sample."""
     window = WINDOWS[name]
     chance = random.Random(1)
     policy = load_text(_POLICY.format(window=name), "bench.yaml").policy
-    steady, down, rescan = Ours(policy), Ours(policy), Rescan(window)
+    usual, restless, ours, rescan = Conditions(policy), Conditions(policy), Ours(policy), Rescan(window)
     full = window // EVERY + 1
     for poll in range(1, full + 1):
-        steady.fold(reading(poll, chance, crowd=7))
-        down.fold(reading(poll, chance, crowd=4))
-        rescan.keep(reading(poll, chance, crowd=7))
+        calm, busy = reading(poll, chance, crowd=4), reading(poll, chance, crowd=7)
+        usual(calm)
+        restless(busy)
+        ours.fold(calm)
+        rescan.keep(busy)
     scanned = max(3, min(count, 200_000 // full))
-    times: dict[str, list[float]] = {"fold": [], "decide": [], "down": [], "rescan": [], "ratio": []}
-    poll = full
-    for _ in range(rounds):
-        batch = [reading(poll + step, chance, crowd=7) for step in range(1, 2 * count + 1)]
-        calm = [reading(poll + step, chance, crowd=4) for step in range(1, scanned + 1)]
-        poll += 2 * count
-        times["fold"].append(microseconds(steady.fold, batch[:count]))
-        times["decide"].append(microseconds(steady, batch[count:]))
-        times["down"].append(microseconds(down, calm))
-        times["rescan"].append(microseconds(rescan, batch[:scanned]))
-        times["ratio"].append(times["rescan"][-1] / times["decide"][-1])
-    print(f"{name:>6} {full:>7}  " + "  ".join(f"{spread(values):>26}" for values in times.values()))
+    times: dict[str, list[float]] = {title: [] for title in TITLES}
+    for begin in range(full + 1, full + 1 + 2 * rounds * count, 2 * count):
+        calm = [reading(poll, chance, crowd=4) for poll in range(begin, begin + 2 * count)]
+        busy = [reading(poll, chance, crowd=7) for poll in range(begin, begin + count)]
+        found = (
+            microseconds(usual, calm[:count]),
+            microseconds(restless, busy),
+            microseconds(ours.fold, calm[:count]),
+            microseconds(ours, calm[count:]),
+            microseconds(rescan, busy[:scanned]),
+        )
+        for title, value in zip(TITLES, (*found, found[-1] / found[1]), strict=True):
+            times[title].append(value)
+    return times
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--samples", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--samples", type=int, default=1000)
     asked = parser.parse_args()
-    print(
-        f"Python {platform.python_version()}, {RULES} rules, polls every 30 s, {asked.rounds} rounds; microseconds a sample, median (quartiles)"
-    )
-    titles = ("fold", "fold + decide", "the same, a down asked", "rescan (floor)", "rescan / fold + decide")
-    print(f"{'window':>6} {'samples':>7}  " + "  ".join(f"{title:>26}" for title in titles))
-    for name in WINDOWS:
-        measure(name, asked.rounds, asked.samples)
+    print_machine(f"{RULES} rules, polls every 30 s, {asked.rounds} rounds, microseconds a sample")
+    measured = {name: measure(name, asked.rounds, asked.samples) for name in WINDOWS}
+    rows = [
+        (title, *(" (".join(median_and_quartiles(measured[name][title], 1)) + ")" for name in WINDOWS))
+        for title in TITLES
+    ]
+    samples = (f"{name}, {window // EVERY + 1:,} samples" for name, window in WINDOWS.items())
+    print_table("One sample, by the length of the windows: median (quartiles)", ("", *samples), rows)
 
 
 if __name__ == "__main__":
