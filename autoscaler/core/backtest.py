@@ -257,16 +257,13 @@ class _Breach:
             length = min(now - at, self._longest)
             self.before += length * before
             self.after += length * after
-        past = state.past
-        if not past or not seen or state.is_masked(now):
-            return
         if state.tier != self._tier:
             self._tier = state.tier
             first, running = (self._bounds.get(tier or "", frozenset()) for tier in (self._first, state.tier))
             self._masks = (_bits(state, first), _bits(state, running))
-        before, after = past & self._masks[0] != 0, past & self._masks[1] != 0
-        if before or after:
-            self._last = (now, before, after)
+        past, (first_bits, running_bits) = state.past, self._masks
+        if past & (first_bits | running_bits) and seen and not state.is_masked(now):
+            self._last = (now, past & first_bits != 0, past & running_bits != 0)
 
 
 def _bits(state: State, keys: frozenset[Key]) -> int:

@@ -49,7 +49,10 @@ class _Highest:
 
     def since(self, start: int) -> float | None:
         """The highest of the buckets that began then or later."""
-        return next((value for begun, value in self._falling if begun >= start), None)
+        for begun, value in self._falling:
+            if begun >= start:
+                return value
+        return None
 
 
 @dataclass(slots=True)
@@ -143,15 +146,31 @@ class Peaks:
 
         Time in which nobody looked, or the app was starting, is no history.
         """
-        seen = self._seen + (self._buckets[-1].length if self._buckets else 0)
         notes = [
             f"nobody told its {name}"
             for name, peak, _ in self._needs(0, smaller, 1.0)
             if peak is None and name != "cpu_percent"  # the seed's endpoint never tells it
         ]
-        if seen < self.window - min(self.window // 10, DAY):
-            notes.insert(0, f"only {format_duration(seen)} of {format_duration(self.window)} history")
+        if not self._is_enough:
+            notes.insert(0, f"only {format_duration(self._history)} of {format_duration(self.window)} history")
         return ", ".join(notes)
+
+    def outcome(self, smaller: Tier, headroom: float) -> tuple[bool | None, ...]:
+        """For each thing needed whether it fits, and whether that rests on enough: as long as this is the same, so is what is asked.
+
+        A rehearsal asks with each sample, so this is all it gets.
+        """
+        needs = self._needs(0, smaller, 1 - headroom)
+        return (self._is_enough, *[None if peak is None else peak <= allowed for _, peak, allowed in needs])
+
+    @property
+    def _history(self) -> int:
+        """How much of the window was seen, ms."""
+        return self._seen + (self._buckets[-1].length if self._buckets else 0)
+
+    @property
+    def _is_enough(self) -> bool:
+        return self._history >= self.window - min(self.window // 10, DAY)
 
     def _needs(self, first: int, smaller: Tier, room: float) -> Iterator[tuple[str, float | None, float]]:
         """Each metric's peak as it would be on one instance of the smaller tier, and what that bears."""

@@ -19,13 +19,15 @@ def rate_window(condition: Condition, evidence: Evidence, every: int) -> int:
     return condition.over or evidence.rate_window or max(condition.window // 12, 5 * MINUTE, 5 * every)
 
 
-class RatioFeed(Feed):
-    """The pooled values of one ratio. An endpoint that gives only its own averages has them taken as they are."""
+class Pooled:
+    """The samples of one ratio, pooled over its rate window. An endpoint that gives only its own averages has them taken as they are."""
 
-    __slots__ = ("_over", "_ratio", "_scale", "_skips_stalled", "_under")
+    __slots__ = ("_over", "_ratio", "_scale", "_skips_stalled", "_under", "feed")
 
-    def __init__(self, metric: Metric, ratio: Ratio, every: int, timeouts: Condition | None, *, upward: bool) -> None:
-        super().__init__(metric.name, every, timeouts)
+    def __init__(self, metric: Metric, ratio: Ratio, feed: Feed, *, upward: bool) -> None:
+        """`feed`: where the samples go."""
+        self.feed = feed
+        feed.timed_out = self.timed_out
         self._over, self._under, self._scale = metric.over or "", metric.under or "", metric.scale
         self._ratio = ratio
         self._skips_stalled = not upward  # requests hang: their times are not known yet, and that is no calm
@@ -37,57 +39,55 @@ class RatioFeed(Feed):
         if not ledger.is_complete or reading.stalled:
             self._doubtful(at, reading)
             return
-        if not self.is_ratio:
+        if not self.feed.is_ratio:
             self._known_from_requests(at)
         if ratio.own is None:
             before, totals = ratio.tail.before, ledger.totals
             under = totals[ratio.under] - before[ratio.under]
             if under > 0:
-                self.sample(at, (totals[ratio.over] - before[ratio.over]) / under * self._scale)
+                self.feed.sample(at, (totals[ratio.over] - before[ratio.over]) / under * self._scale)
                 return
-        self._pooled(at)
+        self._sample(at)
 
     def _doubtful(self, at: int, reading: Reading) -> None:
         over, under = reading.increases.get(self._over), reading.increases.get(self._under)
         skips = reading.stalled and self._skips_stalled
         if over is not None and under is not None and not skips:
             self._known_from_requests(at)
-            self._pooled(at)
+            self._sample(at)
             return
         for ratio in self._ratios():
             ratio.leave_out(at, over, under)
-        self.told(at, None if skips else reading.gauges.get(self.name))
+        self.feed.told(at, None if skips else reading.gauges.get(self.feed.name))
 
     def _known_from_requests(self, at: int) -> None:
         """From now on there may be too few of them."""
-        self.is_ratio = True
-        self.settle(at)
+        self.feed.is_ratio = True
+        self.feed.settle(at)
 
-    def _pooled(self, at: int) -> None:
+    def _sample(self, at: int) -> None:
         over, under = self._ratio.sums(at)
+        feed = self.feed
         if under > 0:
-            self.sample(at, over / under * self._scale)
+            feed.sample(at, over / under * self._scale)
             return
-        for watch in self.watches:
+        for watch in feed.watches:
             if watch.thin is not None:
                 watch.thin.mark_empty(at)
-        if self.value is None:
-            self.settle(at)
-        else:  # an empty rate window repeats the last judgement
-            self.sample(at, self.value)
+        feed.told(at, feed.value)  # an empty rate window repeats the last judgement
 
     def timed_out(self, at: int, least: float) -> None:
         """One more request, as far as the ratio is known from requests."""
-        if not self.is_ratio:
-            self.sample(at, least)
+        if not self.feed.is_ratio:
+            self.feed.sample(at, least)
             return
         for ratio in self._ratios():
             ratio.amend(at, exact(least), MILLIONTHS)
-        self._pooled(at)
+        self._sample(at)
 
     def _ratios(self) -> Iterator[Ratio]:
         yield self._ratio
-        yield from (watch.thin.requests for watch in self.watches if watch.thin is not None)
+        yield from (watch.thin.requests for watch in self.feed.watches if watch.thin is not None)
 
 
 class Peak(NamedTuple):

@@ -5,6 +5,7 @@ Open-loop: what was seen stays as it was seen, whatever the policy would have do
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from autoscaler.core.durations import DAY, MINUTE, NEVER
 from autoscaler.core.evaluate import Ask, Decision, Progress, decide
@@ -217,20 +218,16 @@ class Rehearsal:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _DownFit:
+class _DownFit(NamedTuple):
     """What speaks against a down, but for conditions, guards and times."""
 
     lower: Tier
-    misfits: tuple[str, ...]
-    is_asked: bool
+    outcome: tuple[bool | None, ...]
     deploy_loop: bool
 
 
 def _down_fit(state: State, lower: Tier, now: int) -> _DownFit:
-    misfits = state.peaks.misfits(lower, state.policy.guards.headroom)
-    names = tuple(misfit.metric.name for misfit in misfits)
-    return _DownFit(lower, names, bool(state.peaks.note(lower)), state.is_deploy_loop(now))
+    return _DownFit(lower, state.peaks.outcome(lower, state.policy.guards.headroom), state.is_deploy_loop(now))
 
 
 def _nothing_more(facts: Facts, _: int) -> Facts:

@@ -217,6 +217,7 @@ class Feed(Beat):
         "_timeouts",
         "is_ratio",
         "name",
+        "timed_out",
         "value",
         "watches",
     )
@@ -230,6 +231,8 @@ class Feed(Beat):
         self.is_ratio = False
         """Whether reports give the counters of a ratio; else its value is taken as it is."""
         self.watches: list[SampleWatch] = []
+        self.timed_out: Callable[[int, float], None] = self.sample
+        """Told when a request took so many seconds, or more."""
         self._timeouts = timeouts
         self._cuts: list[float] = []
         self._low, self._high = inf, -inf
@@ -261,10 +264,6 @@ class Feed(Beat):
             if condition.op.holds(least, condition.bound):
                 self.timed_out(at, least)
         self.settle(at)
-
-    def timed_out(self, at: int, least: float) -> None:
-        """A request took so many seconds, or more."""
-        self.sample(at, least)
 
     def sample(self, at: int, value: float) -> None:
         """One judged value. The usual one comes on time, on the same side of every bound as the one before."""

@@ -5,14 +5,14 @@ from autoscaler.core.metrics import Dimension, Kind
 from autoscaler.core.observations import Missed, Reading
 from autoscaler.core.policy import Evidence
 from autoscaler.core.pools import Ledger, Ratio
-from autoscaler.core.ratio import CalmWatch, Peak, RatioFeed
+from autoscaler.core.ratio import CalmWatch, Peak, Pooled
 from autoscaler.core.watch import Bit, Feed, SampleWatch, Thin, Watch
 
 
 class Watches:
     """Told of every reading and miss outside the masks; conditions are added before the first."""
 
-    __slots__ = ("_every", "_evidence", "_gauges", "_ledger", "_ratios", "_shared")
+    __slots__ = ("_calm", "_every", "_evidence", "_gauges", "_ledger", "_pooled", "_shared")
 
     def __init__(self, evidence: Evidence, every: int) -> None:
         self._evidence = evidence
@@ -20,7 +20,8 @@ class Watches:
         self._ledger = Ledger()
         self._shared: dict[tuple[object, ...], Feed] = {}
         self._gauges: list[Feed] = []
-        self._ratios: list[RatioFeed | CalmWatch] = []
+        self._pooled: list[Pooled] = []
+        self._calm: list[CalmWatch] = []
 
     def add(self, condition: Condition, bit: Bit, rate: int, *, upward: bool, ceiling: float | None) -> Watch:
         """The right watch for a gauge or a ratio.
@@ -31,7 +32,7 @@ class Watches:
         least = self._evidence.min_requests
         if is_ratio and not upward and condition.held and condition.share == 1 and not condition.function:
             calm = CalmWatch(condition, self._ledger, self._every, bit, rate=rate, peak=Peak(ceiling, least))
-            self._ratios.append(calm)
+            self._calm.append(calm)
             return calm
         feed = self._feed(condition, rate, upward=upward)
         thin = None
@@ -53,14 +54,13 @@ class Watches:
             key = (metric.name, condition.text if condition.function else None, 0, False, told_apart)
         if key in self._shared:
             return self._shared[key]
+        self._shared[key] = feed = Feed(metric.name, self._every, timeouts)
         if metric.kind is Kind.RATIO:
             ratio = Ratio(self._ledger, metric.over or "", metric.under or "", rate)
-            self._shared[key] = pooled = RatioFeed(metric, ratio, self._every, timeouts, upward=upward)
-            self._ratios.append(pooled)
+            self._pooled.append(Pooled(metric, ratio, feed, upward=upward))
         else:
-            self._shared[key] = plain = Feed(metric.name, self._every, timeouts)
-            self._gauges.append(plain)
-        return self._shared[key]
+            self._gauges.append(feed)
+        return feed
 
     def reading(self, at: int, reading: Reading) -> None:
         """A good report; `at` is its unmasked time."""
@@ -71,17 +71,23 @@ class Watches:
                 feed.settle(at)
             else:
                 feed.sample(at, value)
-        if self._ratios:
+        if self._pooled or self._calm:
             self._ledger.add(at, reading.increases)
-            for ratio in self._ratios:
-                ratio.reading(at, reading)
+            for pooled in self._pooled:
+                pooled.reading(at, reading)
+            for calm in self._calm:
+                calm.reading(at, reading)
 
     def missed(self, at: int, missed: Missed) -> None:
         """A poll without one."""
-        for feed in (*self._gauges, *self._ratios):
+        for feed in self._shared.values():
             feed.missed(at, missed)
+        for calm in self._calm:
+            calm.missed(at, missed)
 
     def settle(self, now: int) -> None:
         """Time has gone on, and nothing was seen."""
-        for feed in (*self._gauges, *self._ratios):
+        for feed in self._shared.values():
             feed.settle(now)
+        for calm in self._calm:
+            calm.settle(now)
