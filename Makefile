@@ -35,7 +35,7 @@ demo: $(READY)
 	@$(BIN)/autoscaler demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 lint: $(READY)
 	@$(BIN)/ruff check .
