@@ -59,6 +59,10 @@ class ServiceSeen:
     """Where it answers on the internet, if it does."""
     maintenance: bool = False
     """Visitors get a page that says so."""
+    image_backed: bool = False
+    """It deploys a ready image instead of building a commit."""
+    updated_at: int = 0
+    """When anything of its configuration last changed, ms UTC by Render's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +115,20 @@ class RenderPort(Protocol):
         """Takes effect without a deploy."""
         ...
 
-    async def deploy(self, service_id: str) -> str | None:
-        """Ask for one `deploy_only` deploy; its id, or None when Render queued it without telling."""
+    async def deploy(self, service_id: str, commit: str | None = None) -> str | None:
+        """Ask for one `deploy_only` deploy, or for a build of that commit; its id, or None when Render queued it without telling."""
+        ...
+
+    async def cancel_deploy(self, service_id: str, deploy_id: str) -> None:
+        """End a deploy that is under way; that it has ended already is no failure."""
+        ...
+
+
+class Tenure(Protocol):
+    """For how long this worker alone may act on a service."""
+
+    def left(self, service_id: str) -> float:
+        """Seconds; infinite where there is one worker only, 0 where another one acts."""
         ...
 
 

@@ -51,6 +51,7 @@ class State(StrEnum):
         return self not in OPEN and self not in {State.PROPOSED, State.WATCHING}
 
 
+POLICY = "policy"
 OPEN = frozenset({State.APPROVED, State.APPLYING, State.SOAKING})
 
 
@@ -88,6 +89,8 @@ class Attempt:
     """Its id, once known."""
     newest_at: int = 0
     """When `newest_before` was created, by Render's clock: a list that lags may not show it."""
+    commit: str | None = None
+    """The commit that it asked to be built; None for a `deploy_only`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,8 @@ class Change:
     due_at: int
     """When to look at it again."""
     emergency: bool = False
-    requested_by: str = "policy"
+    requested_by: str = POLICY
+    """`policy`, or the person who asked for it by hand."""
     policy_digest: str = ""
     spent: tuple[str, ...] = ()
     """Counted signals among its causes."""
@@ -124,12 +128,21 @@ class Change:
     attempts: tuple[Attempt, ...] = ()
     walking_back: str | None = None
     """Why it is being undone, or None on the way forward."""
+    leftover: Rung | None = None
+    """What an earlier change of ours, given up half way for this one, was writing: such values are ours, and no person's."""
+    cancels: Attempt | None = None
+    """The deploy that the earlier change had asked for: it is cancelled before this one begins."""
     overtaken: bool = False
     """Undone because a person took over: what is still ours is taken back, and the end is `superseded`."""
     live_at: int | None = None
     ended_at: int | None = None
     outcome: str = ""
     """One sentence, once it is over."""
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person asked for it, and no rule."""
+        return self.requested_by != POLICY
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +190,14 @@ class World:
     """Newest first."""
     suspended: bool = False
     render_autoscaling: bool = False
+    has_disk: bool = False
+    """The old instance stops before the new one starts: a failed deploy leaves nothing running."""
+    image_backed: bool = False
+    """It deploys a ready image, so there is no commit to go back to."""
+    crashes: tuple[int, ...] = ()
+    """When instances failed since this change went live, ms; looked up only then."""
+    strain: str = ""
+    """Why the smaller plan is not enough, after a down went live; empty while it is."""
     app: AppSeen | None = None
     silence: tuple[int, int] | None = None
     """When the first and the last poll went unanswered since the app last answered; None when the last one was answered."""

@@ -1,5 +1,6 @@
 """Render, through `render_client`: the only door to it."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,11 +16,14 @@ from render_client import (
     ConflictError,
     NotFoundError,
     RateLimitedError,
+    RefusedInputError,
     RenderClient,
     RenderDownError,
     RenderError,
 )
 from render_client.models import Deploy, Event, Service
+
+log = logging.getLogger(__name__)
 
 
 class RenderAdapter:
@@ -96,11 +100,22 @@ class RenderAdapter:
         with _translated():
             await self._client.scale_service(service_id, count)
 
-    async def deploy(self, service_id: str) -> str | None:
-        """Ask for one `deploy_only` deploy."""
+    async def deploy(self, service_id: str, commit: str | None = None) -> str | None:
+        """Ask for one `deploy_only` deploy, or for a build of that commit."""
         with _translated():
-            deploy = await self._client.create_deploy(service_id, deploy_mode="deploy_only")
+            if commit is None:
+                deploy = await self._client.create_deploy(service_id, deploy_mode="deploy_only")
+            else:
+                deploy = await self._client.create_deploy(service_id, deploy_mode="build_and_deploy", commit_id=commit)
         return deploy.id if deploy else None
+
+    async def cancel_deploy(self, service_id: str, deploy_id: str) -> None:
+        """End a deploy that is under way."""
+        with _translated():
+            try:
+                await self._client.cancel_deploy(service_id, deploy_id)
+            except RefusedInputError:
+                log.info("deploy %s of %s has ended already", deploy_id, service_id)
 
 
 @contextmanager
@@ -137,6 +152,8 @@ def _seen(service: Service) -> ServiceSeen:
         render_autoscaling=bool(details.autoscaling and details.autoscaling.enabled),
         maintenance=bool(details.maintenance_mode and details.maintenance_mode.enabled),
         url=details.url,
+        image_backed=service.is_image_backed,
+        updated_at=_milliseconds(service.updated_at) or 0,
     )
 
 
