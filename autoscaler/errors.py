@@ -54,6 +54,10 @@ class RefusedError(OutsideError):
     """It answered and refused (bad key, unknown service, payment needed …): a person has to act."""
 
 
+class BadRequestError(RefusedError):
+    """It does not take the request as it was made: another way to ask may do."""
+
+
 class KeyRefusedError(RefusedError):
     """It does not take the key: whatever was asked can still be done once somebody has put a good one in."""
 

@@ -13,7 +13,7 @@ from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption, Service
 from autoscaler.cli.output import err, out, print_json
 from autoscaler.core.observations import Missed
 from autoscaler.core.preview import preview
-from autoscaler.core.steps import AskDeploy, SetEnv, SetInstances, SetPlan, Write
+from autoscaler.core.steps import AskDeploy, CancelDeploy, Redeploy, SetEnv, SetInstances, SetPlan, Write
 from autoscaler.engine.adoption import adopt
 from autoscaler.engine.explaining import explained
 from autoscaler.engine.look import look
@@ -109,8 +109,12 @@ def _call(service_id: str, write: Write) -> dict[str, object]:
             return {"method": "POST", "path": f"{path}/scale", "body": {"numInstances": count}}
         case SetEnv(name, value):
             return {"method": "PUT", "path": f"{path}/env-vars/{name}", "body": {"value": value}}
-        case AskDeploy():
+        case AskDeploy(commit=None):
             return {"method": "POST", "path": f"{path}/deploys", "body": {"deployMode": "deploy_only"}}
+        case AskDeploy(commit=commit) | Redeploy(commit=commit):
+            return {"method": "POST", "path": f"{path}/deploys", "body": {"commitId": commit}}
+        case CancelDeploy(deploy):
+            return {"method": "POST", "path": f"{path}/deploys/{deploy}/cancel", "body": None}
 
 
 def _document(checked: Checked) -> dict[str, object]:

@@ -91,6 +91,10 @@ class Attempt:
     """When `newest_before` was created, by Render's clock: a list that lags may not show it."""
     commit: str | None = None
     """The commit that it asked to be built; None for a `deploy_only`."""
+    served: str | None = None
+    """The commit that was live when it was asked for: what a `deploy_only` has to ship."""
+    writes: int | None = None
+    """How many plan and env writes it carries; what is written later needs another deploy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,12 @@ class Change:
     leftover: Rung | None = None
     """What an earlier change of ours, given up half way for this one, was writing: such values are ours, and no person's."""
     cancels: Attempt | None = None
-    """The deploy that the earlier change had asked for: it is cancelled before this one begins."""
+    """A deploy of ours that is not wanted any more, of the earlier change or of the way forward: it is cancelled first."""
+    cancel_asked_at: int | None = None
+    pinned: bool = False
+    """Whether it deploys the live commit by its id, since `deploy_only` was refused."""
+    given_back: tuple[str, ...] = ()
+    """Foreign deploys that ours had cancelled and that were asked for again."""
     overtaken: bool = False
     """Undone because a person took over: what is still ours is taken back, and the end is `superseded`."""
     live_at: int | None = None

@@ -6,6 +6,8 @@ from autoscaler.core.change import Change, DeploySeen, State, World
 from autoscaler.core.steps import (
     AskDeploy,
     Become,
+    CancelDeploy,
+    Redeploy,
     SetEnv,
     SetInstances,
     SetPlan,
@@ -41,11 +43,9 @@ def preview(change: Change, world: World, now: int) -> Preview:
                 if after.state is State.SOAKING:
                     return Preview(tuple(writes))
                 change = after
-            case SetPlan() | SetInstances() | SetEnv() | AskDeploy() as write:
+            case write:
                 writes.append(write)
-                if isinstance(write, AskDeploy):
-                    change = attempted(change, write, now)
-                change, world = confirmed(change, write), _after(world, write)
+                change, world = confirmed(attempted(change, write, now), write), _after(world, write)
     return Preview(tuple(writes), "more steps than can be shown")
 
 
@@ -57,6 +57,14 @@ def _after(world: World, write: Write) -> World:
             return replace(world, instances=count)
         case SetEnv(name, value):
             return replace(world, env={**world.env, name: value})
+        case CancelDeploy(deploy_id):
+            return replace(world, deploys=tuple(_cancelled(one, deploy_id) for one in world.deploys))
+        case Redeploy():
+            return world
         case AskDeploy(newest):
             ours = DeploySeen("", "live", "api", newest.created_at, newest.commit)
             return replace(world, deploys=(ours, *world.deploys))
+
+
+def _cancelled(one: DeploySeen, deploy_id: str) -> DeploySeen:
+    return replace(one, status="canceled") if one.id == deploy_id else one

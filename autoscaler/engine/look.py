@@ -15,6 +15,8 @@ async def look(render: RenderPort, change: Change, managed: Managed | None) -> W
         deploys=await render.deploys(change.service_id),
         suspended=service.suspended,
         render_autoscaling=service.render_autoscaling,
+        has_disk=service.has_disk,
+        image_backed=service.image_backed,
         app=managed.app_seen() if managed else None,
         silence=managed.silence if managed else None,
     )

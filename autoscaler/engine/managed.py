@@ -52,6 +52,10 @@ class Managed:
     """The ids of Render's events, and of what was told from outside, that are among the signals already."""
     stale: bool = False
     """Whether the state may hold something that the store does not: a commit failed, so it has to be built anew."""
+    acting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a change takes one step, and while an emergency takes its place. Taken before `in_step`, never within."""
+    replaced: set[str] = field(default_factory=set)
+    """The ids of changes whose place an emergency took: no further step of theirs is taken."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property

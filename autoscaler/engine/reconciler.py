@@ -5,6 +5,7 @@ A wait is a stored time, so nothing sleeps on a change and a restart goes on whe
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
 
@@ -15,6 +16,8 @@ from autoscaler.core.policy import Mode
 from autoscaler.core.steps import (
     AskDeploy,
     Become,
+    CancelDeploy,
+    Redeploy,
     SetEnv,
     SetInstances,
     SetPlan,
@@ -26,12 +29,13 @@ from autoscaler.core.steps import (
     confirmed,
     next_step,
     refused,
+    unattempted,
     withdrawn,
 )
 from autoscaler.engine.look import look
 from autoscaler.engine.managed import Managed
-from autoscaler.errors import GoneError, KeyRefusedError, OutsideError, RefusedError, UnavailableError
-from autoscaler.ports import Clock, Event, EventKind, RenderPort, Store
+from autoscaler.errors import BadRequestError, GoneError, KeyRefusedError, OutsideError, RefusedError, UnavailableError
+from autoscaler.ports import Clock, Event, EventKind, RenderPort, Store, Tenure
 from autoscaler.report import messages
 
 log = logging.getLogger(__name__)
@@ -46,40 +50,61 @@ GONE_LIMIT = HOUR
 ADOPTION_LIMIT = 30 * MINUTE
 CUT_OFF = "not known: the worker stopped here"
 LOOK_EVERY = 5 * SECOND
+LEAST_TENURE = 20.0
+"""Seconds that must be left before a call to Render: its hard timeout, and ten more (Render knows nothing of our leases)."""
 
 
 class Reconciler:
     """Advances changes of the services that it is given."""
 
-    def __init__(self, store: Store, render: RenderPort, clock: Clock, managed: Mapping[str, Managed]) -> None:
-        """`managed`: by service id; a change of a service without a policy is carried on all the same."""
+    def __init__(
+        self,
+        store: Store,
+        render: RenderPort,
+        clock: Clock,
+        managed: Mapping[str, Managed],
+        tenure: Tenure | None = None,
+    ) -> None:
+        """`managed`: by service id; a change of a service without a policy is carried on all the same.
+
+        `tenure`: how long this worker alone may act; None where there is no other.
+        """
         self._store = store
         self._render = render
         self._clock = clock
         self._managed = managed
+        self._tenure = tenure
 
     async def advance(self, change: Change) -> Change:
         """Take every step that can be taken now; the change as it was last saved. Raises StoreError only."""
+        managed = self._managed.get(change.service_id)
         numbers = await self._numbers(change)
         for _ in range(MOST_STEPS):
-            try:
-                step = self._withdrawal(change) or await self._next_step(change)
-            except OutsideError as error:
-                return await self._later(change, error)
-            if isinstance(step, Wait):
-                return await self._put_off(change, step.until)
-            if isinstance(step, Become):
-                change = await self._become(change, step, next(numbers))
-                if change.state.is_final:
+            async with managed.acting if managed else nullcontext():
+                if managed and change.id in managed.replaced:
                     return change
-                continue
-            change, done = await self._write(change, step, numbers)
-            if not done:
+                change, goes_on = await self._take_step(change, numbers)
+            if not goes_on:
                 return change
         log.error(
             "change %s of %s took over %d steps at once: left for a minute", change.id, change.service, MOST_STEPS
         )
         return await self._put_off(change, self._clock.now() + MINUTE)
+
+    async def _take_step(self, change: Change, numbers: Iterator[int]) -> tuple[Change, bool]:
+        """One step: False when there is none to take now."""
+        try:
+            step = self._withdrawal(change) or await self._next_step(change)
+        except OutsideError as error:
+            return await self._later(change, error), False
+        if isinstance(step, Wait):
+            return await self._put_off(change, step.until), False
+        if isinstance(step, Become):
+            change = await self._become(change, step, next(numbers))
+            return change, not change.state.is_final
+        if self._tenure is not None and self._tenure.left(change.service_id) < LEAST_TENURE:
+            return change, False  # it stays due: whoever has time enough for the call makes it
+        return await self._write(change, step, numbers)
 
     async def _numbers(self, change: Change) -> Iterator[int]:
         """The numbers of the journal entries to come. A step that was cut off is marked: what it did is seen by looking."""
@@ -110,7 +135,7 @@ class Reconciler:
             if now - change.created_at < ADOPTION_LIMIT:
                 return Wait(now + RETRY, "no policy looks after this service yet")
             return withdrawn(change, "no policy looks after this service any more", now)
-        if managed.policy.mode is not Mode.ACT:
+        if managed.policy.mode is not Mode.ACT and not change.by_hand:
             return withdrawn(change, f"the policy says 'mode: {managed.policy.mode}' now", now)
         return None
 
@@ -121,25 +146,26 @@ class Reconciler:
     async def _write(self, change: Change, write: Write, numbers: Iterator[int]) -> tuple[Change, bool]:
         """Write the step down, do it, write down what came of it. False when it has to be looked at again later."""
         now = self._clock.now()
-        entry = JournalEntry(change.id, next(numbers), now, _words(write))
-        if isinstance(write, AskDeploy):
-            change = attempted(change, write, now)
+        entry = JournalEntry(change.id, next(numbers), now, write.words)
+        change = attempted(change, write, now)
         await self._store.save_change(change, journal=[entry])
         try:
             deploy = await self._perform(change, write)
         except (UnavailableError, KeyRefusedError) as error:
-            if isinstance(write, AskDeploy) and not error.may_have_acted:
-                change = replace(change, attempts=change.attempts[:-1])  # it never reached Render: nothing to look for
+            if not error.may_have_acted:
+                change = unattempted(change, write)  # nothing to look for
             return await self._later(change, error, self._ended(entry, f"no answer: {error}")), False
         except RefusedError as error:
             await self._store.save_change(change, journal=[self._ended(entry, f"refused: {error}")])
-            return await self._become(change, refused(change, str(error), self._clock.now()), next(numbers)), True
+            bad = isinstance(error, BadRequestError)
+            step = refused(change, write, str(error), self._clock.now(), bad_request=bad)
+            return await self._become(change, step, next(numbers)), True
         change = confirmed(change, write, deploy)
         outcome, events = "done", []
-        if isinstance(write, AskDeploy):
+        if isinstance(write, AskDeploy | Redeploy):
             outcome = f"deploy {deploy}" if deploy else "queued, without an id"
-            key = "deploying back" if change.walking_back else "deploying"
-            events.append(self._event(change, key, EventKind.CHANGE_PROGRESS, _deploying(change)))
+            key = f"{'deploying back' if change.walking_back else 'deploying'} {len(change.attempts)}{len(change.given_back)}"
+            events.append(self._event(change, key, EventKind.CHANGE_PROGRESS, _deploying(change, write)))
         await self._store.save_change(change, journal=[self._ended(entry, outcome)], events=events)
         return change, True
 
@@ -152,8 +178,10 @@ class Reconciler:
                 await self._render.set_instances(change.service_id, number)
             case SetEnv(name, value):
                 await self._render.set_env(change.service_id, name, value)
-            case AskDeploy():
-                return await self._render.deploy(change.service_id)
+            case AskDeploy(commit=commit) | Redeploy(commit=commit):
+                return await self._render.deploy(change.service_id, commit)
+            case CancelDeploy(deploy):
+                await self._render.cancel_deploy(change.service_id, deploy)
         return None
 
     def _ended(self, entry: JournalEntry, outcome: str) -> JournalEntry:
@@ -197,19 +225,9 @@ class Reconciler:
         return Event(f"{change.id}:{key}", self._clock.now(), kind, change.service_id, message, channel, change.id)
 
 
-def _words(write: Write) -> str:
-    match write:
-        case SetPlan(plan):
-            return f"set plan {plan}"
-        case SetInstances(number):
-            return f"set {number} instances"
-        case SetEnv(name):
-            return f"set {name}"
-        case AskDeploy():
-            return "ask for a deploy (deploy_only)"
-
-
-def _deploying(change: Change) -> messages.Message:
+def _deploying(change: Change, write: AskDeploy | Redeploy) -> messages.Message:
+    if isinstance(write, Redeploy):
+        return messages.given_back(change, write.deploy, write.commit)
     rung = change.origin if change.walking_back else change.target
     return messages.change_progress(change, f"Plan {rung.plan} is set, and its env values; deploying.")
 

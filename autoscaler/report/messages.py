@@ -65,6 +65,15 @@ def change_progress(change: Change, text: str) -> Message:
     return Message(title=text, tone=Tone.BAD if change.walking_back else Tone.PROGRESS)
 
 
+def given_back(change: Change, deploy: str, commit: str) -> Message:
+    """Our deploy had cancelled somebody else's, which began in the same moment."""
+    return Message(
+        title=f"My deploy had cancelled yours of commit {commit[:7]} ({deploy}): I asked for it again",
+        tone=Tone.NOTICE,
+        lines=(f"It began in the same moment as mine of change {change.id}, and Render runs one at a time.",),
+    )
+
+
 def change_live(change: Change) -> Message:
     """Its deploy is live, and the soak begins."""
     after = "" if change.live_at is None else f" after {format_duration(change.live_at - change.created_at)}"

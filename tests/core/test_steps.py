@@ -281,9 +281,10 @@ def test_a_build_that_a_person_rolled_back_is_not_shipped_by_asking_again():
     order = Order("rollback", first.source, build=False, rollback_of=first)
     lifecycle.request_deploy(played.render, played.service, order, played.now)  # cancels ours
     played.to_the_end()
-    assert len(deploys(played)) == 1
+    assert [write.commit for write in deploys(played)] == [None, first.source.commit.id]
     assert "build_not_live" in played.change.outcome
     assert played.configured == (SMALL.plan, 1, SMALL.env)
+    assert runs(played) == (SMALL.plan, SMALL.env)
 
 
 def test_a_deploy_that_never_ends_is_replaced_by_one_with_the_old_settings():
@@ -577,4 +578,4 @@ def test_a_push_that_is_listed_late_does_not_pass_for_the_deploy_of_the_walk_bac
 
 
 def test_a_refusal_is_the_same_whatever_was_written():
-    assert refused(in_flight(), "400", START).change.walking_back == "Render refused: 400"
+    assert refused(in_flight(), SetPlan("standard"), "400", START).change.walking_back == "Render refused: 400"

@@ -20,8 +20,8 @@ from autoscaler.engine.tick import Ticker
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Delivery, Failure, Report, ServiceSeen
 from render_client.sim import ManualClock, World, configuration, fleet, lifecycle
-from render_client.sim.lifecycle import Order
-from render_client.sim.state import Service
+from render_client.sim.state import Refused, Service
+from tests.support.played import an_order
 
 
 class Killed(BaseException):
@@ -114,11 +114,15 @@ class PlainRender:
         fleet.scale(self.world, self.service, count, self.clock.now())
         self.writes.append(f"set {count} instances")
 
-    async def deploy(self, service_id: str) -> str | None:
-        order = Order("api", lifecycle.newest_build(self.service), build=False)
-        deploy = lifecycle.request_deploy(self.world, self.service, order, self.clock.now())
-        self.writes.append("ask for a deploy (deploy_only)")
+    async def deploy(self, service_id: str, commit: str | None = None) -> str | None:
+        deploy = lifecycle.request_deploy(self.world, self.service, an_order(self.service, commit), self.clock.now())
+        self.writes.append("ask for a deploy" + (f" of commit {commit}" if commit else " (deploy_only)"))
         return deploy.id if self.tells else None
+
+    async def cancel_deploy(self, service_id: str, deploy_id: str) -> None:
+        with suppress(Refused):
+            lifecycle.cancel(self.world, self.service, self.service.deploy(deploy_id), self.clock.now())
+        self.writes.append(f"cancel deploy {deploy_id} of ours")
 
 
 class PlainApp:

@@ -9,6 +9,7 @@ assert played.change.state is State.WATCHING
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from autoscaler.core.durations import MINUTE, SECOND
 from autoscaler.core.steps import (
     AskDeploy,
     Become,
+    CancelDeploy,
+    Redeploy,
     SetEnv,
     SetInstances,
     SetPlan,
@@ -31,7 +34,7 @@ from autoscaler.core.steps import (
 from render_client.sim import Durations, ServiceSpec, WorldSpec, configuration, fleet, lifecycle
 from render_client.sim.building import build_world
 from render_client.sim.lifecycle import Order
-from render_client.sim.state import Refused, Service, Snapshot
+from render_client.sim.state import Refused, Service, Snapshot, Source
 
 SERVICE = "srv-cukr0123456789abcdef"
 START = 1_767_600_000_000
@@ -66,6 +69,14 @@ class Answer:
 
 
 FINE = Answer()
+
+
+def an_order(service: Service, commit: str | None) -> Order:
+    """What a request for a deploy asks for: the newest build, or a build of that commit."""
+    if commit is None:
+        return Order("api", lifecycle.newest_build(service), build=False)
+    found = next(one for one in service.commits if one.id == commit)
+    return Order("api", Source(found, None), build=True)
 
 
 class Played:
@@ -134,6 +145,8 @@ class Played:
                 for one in deploys[:20]
             ),
             suspended=service.suspended,
+            has_disk="disk" in service.details,
+            image_backed=service.image_backed,
             app=app,
             silence=self.silence,
         )
@@ -158,7 +171,7 @@ class Played:
                 self.now = until
             case Become(change):
                 self._become(change)
-            case SetPlan() | SetInstances() | SetEnv() | AskDeploy():
+            case _:
                 self._write(step)
                 self.now += 300
         return step
@@ -177,19 +190,20 @@ class Played:
             self.states.append(change.state)
 
     def _write(self, write: Write) -> None:
+        self.change = attempted(self.change, write, self.now)
         if isinstance(write, AskDeploy):
-            self.change = attempted(self.change, write, self.now)
             self.asked_in_walk[self.change.walking_back is not None] += 1
         answer = self.answers(write)
         deploy = None
         if answer.refusal:
-            self._become(refused(self.change, answer.refusal, self.now).change)
+            self._become(refused(self.change, write, answer.refusal, self.now).change)
             return
         if answer.acts:
             try:
                 deploy = self._perform(write)
             except Refused as error:
-                self._become(refused(self.change, error.message, self.now).change)
+                bad = error.status == 400
+                self._become(refused(self.change, write, error.message, self.now, bad_request=bad).change)
                 return
             self.writes.append(write)
         if answer.heard:
@@ -204,9 +218,11 @@ class Played:
                 fleet.scale(self.render, service, count, self.now)
             case SetEnv(name, value):
                 configuration.set_env_var(self.render, service, name, value, self.now)
-            case AskDeploy():
-                order = Order("api", lifecycle.newest_build(service), build=False)
-                deploy = lifecycle.request_deploy(self.render, service, order, self.now)
+            case CancelDeploy(deploy_id):
+                with suppress(Refused):  # it has ended already
+                    lifecycle.cancel(self.render, service, service.deploy(deploy_id), self.now)
+            case AskDeploy(commit=commit) | Redeploy(commit=commit):
+                deploy = lifecycle.request_deploy(self.render, service, an_order(service, commit), self.now)
                 return None if deploy.status == "queued" else deploy.id
         return None
 

@@ -9,7 +9,7 @@ import render_client
 from autoscaler.adapters.render import measuring
 from autoscaler.core.change import DeploySeen
 from autoscaler.core.samples import STEP, Sample
-from autoscaler.errors import GoneError, KeyRefusedError, RefusedError, UnavailableError
+from autoscaler.errors import BadRequestError, GoneError, KeyRefusedError, RefusedError, UnavailableError
 from autoscaler.ports import Failure, ServiceSeen
 from render_client import (
     BadKeyError,
@@ -131,6 +131,8 @@ def _translated() -> Iterator[None]:
         raise KeyRefusedError(str(error)) from error
     except (NotFoundError, render_client.GoneError) as error:
         raise GoneError(str(error), may_have_acted=error.request_may_have_acted) from error
+    except RefusedInputError as error:
+        raise BadRequestError(str(error), may_have_acted=error.request_may_have_acted) from error
     except RenderError as error:
         raise RefusedError(str(error), may_have_acted=error.request_may_have_acted) from error
 

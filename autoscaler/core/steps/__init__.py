@@ -9,10 +9,13 @@ from dataclasses import replace
 
 from autoscaler.core.change import Attempt, Change, State, World
 from autoscaler.core.durations import HOUR
-from autoscaler.core.steps.deploy import deploy, never_ran, with_deploy
+from autoscaler.core.steps.cancelling import cancelling
+from autoscaler.core.steps.deploy import configured, deploy, never_ran, with_deploy
 from autoscaler.core.steps.kinds import (
     AskDeploy,
     Become,
+    CancelDeploy,
+    Redeploy,
     SetEnv,
     SetInstances,
     SetPlan,
@@ -23,13 +26,15 @@ from autoscaler.core.steps.kinds import (
     failed,
     overtake,
 )
-from autoscaler.core.steps.preflight import preflight
+from autoscaler.core.steps.preflight import preflight, under_way
 from autoscaler.core.steps.verify import soak, watch
 from autoscaler.core.steps.writes import missing, person, scale_out
 
 __all__ = [
     "AskDeploy",
     "Become",
+    "CancelDeploy",
+    "Redeploy",
     "SetEnv",
     "SetInstances",
     "SetPlan",
@@ -41,6 +46,7 @@ __all__ = [
     "confirmed",
     "next_step",
     "refused",
+    "unattempted",
     "withdrawn",
 ]
 
@@ -60,10 +66,29 @@ def next_step(change: Change, world: World, now: int, look_every: int) -> Step:
             return Wait(now + HOUR, "nothing is left to do")
 
 
-def attempted(change: Change, write: AskDeploy, now: int) -> Change:
-    """The change before it asks for a deploy: written down first, since asking twice is not the same as asking once."""
-    attempt = Attempt(now, write.newest.id, newest_at=write.newest.created_at)
-    return replace(change, attempts=(*change.attempts, attempt))
+def attempted(change: Change, write: Write, now: int) -> Change:
+    """The change before a write that is not the same twice as once: what was asked for is written down first."""
+    match write:
+        case AskDeploy(newest, served, commit):
+            attempt = Attempt(now, newest.id, None, newest.created_at, commit, served, configured(change))
+            return replace(change, attempts=(*change.attempts, attempt))
+        case Redeploy(deploy=theirs):
+            return replace(change, given_back=(*change.given_back, theirs))
+        case CancelDeploy():
+            return replace(change, cancel_asked_at=change.cancel_asked_at or now)
+        case _:
+            return change
+
+
+def unattempted(change: Change, write: Write) -> Change:
+    """The change after a write of which is known that it never reached Render."""
+    match write:
+        case AskDeploy():
+            return replace(change, attempts=change.attempts[:-1])
+        case Redeploy():
+            return replace(change, given_back=change.given_back[:-1])
+        case _:
+            return change
 
 
 def confirmed(change: Change, write: Write, deploy_id: str | None = None) -> Change:
@@ -75,12 +100,25 @@ def confirmed(change: Change, write: Write, deploy_id: str | None = None) -> Cha
             return replace(change, written=(*change.written, "instances"))
         case SetEnv():
             return replace(change, written=(*change.written, f"env:{write.name}"))
+        case CancelDeploy():
+            return replace(change, written=(*change.written, "cancel"))
         case AskDeploy():
             return with_deploy(change, deploy_id) if deploy_id else change
+        case Redeploy():
+            return change
 
 
-def refused(change: Change, words: str, now: int) -> Become:
-    """Render said no to a write, and would again."""
+def refused(change: Change, write: Write, words: str, now: int, *, bad_request: bool = False) -> Become:
+    """Render said no to a write, and would again. `bad_request`: to the way in which it was asked (400)."""
+    if isinstance(write, Redeploy):
+        return Become(
+            change,
+            f"The deploy of commit {write.commit[:7]} that mine had cancelled could not be asked for again: {words}",
+        )
+    if isinstance(write, CancelDeploy):
+        return Become(replace(change, written=(*change.written, "cancel")))
+    if isinstance(write, AskDeploy) and bad_request and write.commit is None and write.served is not None:
+        return Become(replace(change, pinned=True, attempts=change.attempts[:-1]))
     return failed(change, f"Render refused: {words}", now)
 
 
@@ -98,14 +136,34 @@ def withdrawn(change: Change, why: str, now: int) -> Become:
 
 def _apply(change: Change, world: World, now: int, look_every: int) -> Step:
     back = change.walking_back
-    if back is None and (whose := person(change, world)) is not None:
+    if back is None and (whose := _taken_over(change, world)) is not None:
         return overtake(change, whose, now)
-    for write in missing(change, world):
-        return write
-    if back is not None and (change.overtaken or never_ran(change, world)):
-        for write in scale_out(change, world):
-            return write
-        if change.overtaken:
-            return ended(change, State.SUPERSEDED, f"{back}; what a person set is kept", now)
-        return ended(change, State.UNDONE, f"{back}; {change.origin.plan} never stopped running", now)
+    step = cancelling(change, world, now, look_every) or _next_write(change, world, now, look_every)
+    if step is not None:
+        return step
+    if back is not None and (change.overtaken or world.suspended or never_ran(change, world)):
+        return _restored(change, world, back, now)
     return deploy(change, world, now, look_every)
+
+
+def _taken_over(change: Change, world: World) -> str | None:
+    return "somebody suspended the service" if world.suspended else person(change, world)
+
+
+def _next_write(change: Change, world: World, now: int, look_every: int) -> Step | None:
+    """An emergency sets its plan beside somebody's deploy, and the rest when that has come to its end."""
+    write = next(missing(change, world), None)
+    if isinstance(write, SetEnv) and change.emergency and (running := under_way(world.deploys)) is not None:
+        return Wait(now + look_every, f"deploy {running.id} is under way; the plan is set")
+    return write
+
+
+def _restored(change: Change, world: World, back: str, now: int) -> Step:
+    """What is configured is as it was, and nothing has to be deployed for it."""
+    for write in scale_out(change, world):
+        return write
+    if change.overtaken:
+        return ended(change, State.SUPERSEDED, f"{back}; what a person set is kept", now)
+    if world.suspended:
+        return ended(change, State.SUPERSEDED, f"{back}; it is suspended, and starts on {world.plan} again", now)
+    return ended(change, State.UNDONE, f"{back}; {change.origin.plan} never stopped running", now)

@@ -5,13 +5,16 @@ from dataclasses import replace
 
 from autoscaler.core.change import Attempt, Change, DeploySeen, State, World
 from autoscaler.core.durations import HOUR, SECOND, format_duration
-from autoscaler.core.steps.kinds import AskDeploy, Become, Step, Wait, ended, failed
-from autoscaler.core.steps.preflight import ENDED, build_not_live, under_way
+from autoscaler.core.steps.cancelling import ENDED, is_ours
+from autoscaler.core.steps.kinds import AskDeploy, Become, Redeploy, Step, Wait, ended, failed
+from autoscaler.core.steps.preflight import build_not_live, live_deploy, under_way
 from autoscaler.core.steps.writes import scale_out
 
 LIST_LAG = 90 * SECOND
 """How long a deploy that we asked for may be missing from the list before we ask again."""
 MAX_ATTEMPTS = 3
+AT_ONCE = 5 * SECOND
+"""A deploy that ended within so long of ours beginning was cancelled by it."""
 DEPLOY_LIMIT = 3 * HOUR
 """Render's own limits (build, pre-deploy, health) add up to less."""
 
@@ -24,34 +27,58 @@ def deploy(change: Change, world: World, now: int, look_every: int) -> Step:
     if not change.attempts:
         return _ask(change, world, now, look_every)
     attempt = change.attempts[-1]
+    if attempt.writes is not None and configured(change) > attempt.writes:
+        return _ask_again(change, world, now, look_every, listed=True)
     carriers = list(_carriers(change, attempt, world.deploys))
     if live := next((one for one in carriers if one.status == "live"), None):
-        return _went_live(change, live, world, now)
+        return _cancelled_by_ours(change, world) or _went_live(change, live, world, now)
     if running := next((one for one in carriers if one.status not in ENDED), None):
         return _follow(change, attempt, running, now, look_every)
-    if ours := next((one for one in carriers if _is_ours(one, attempt) and one.status in _FAILED), None):
-        return failed(change, f"deploy {ours.id} ended as {ours.status}", now)
+    fatal = _FAILED | {"build_failed"} if attempt.commit else _FAILED
+    if ours := next((one for one in carriers if is_ours(one, attempt) and one.status in fatal), None):
+        return _cancelled_by_ours(change, world) or failed(change, f"deploy {ours.id} ended as {ours.status}", now)
     return _ask_again(change, world, now, look_every, listed=bool(carriers))
 
 
 def never_ran(change: Change, world: World) -> bool:
-    """Whether what served before the change still serves, and nothing that began since can take its place."""
+    """Whether what served before the change still serves, and nothing that began since can take its place.
+
+    With a disk a deploy stops the old instance before it starts its own, so one that failed in that has left nothing running.
+    """
+    before = change.before.live_deploy if change.before else None
+    if change.cancels is not None and before is not None and before == change.cancels.deploy:
+        return False  # what was to be cancelled had gone live
+    replaced = {"live", "deactivated", *(("update_failed", "canceled") if world.has_disk else ())}
     for one in world.deploys:
-        if change.before is not None and one.id == change.before.live_deploy:
+        if one.id == before:
             return one.status == "live"
-        if one.status not in ENDED or one.status in {"live", "deactivated"}:
+        if one.status not in ENDED or one.status in replaced:
             return False
     return False
 
 
+def configured(change: Change) -> int:
+    """How many writes of plan and env this walk has made so far: only what is deployed after them carries them."""
+    return sum(what == "plan" or what.startswith("env:") for what in change.written)
+
+
 def _ask(change: Change, world: World, now: int, look_every: int) -> Step:
-    """Not while somebody's deploy is under way, which ours would cancel, and not if ours would ship another build."""
+    """Not while somebody's deploy is under way, which ours would cancel, and not if ours would ship another build.
+
+    Where it can't wait for a person (an emergency, a way back), or `deploy_only` was refused, the live commit is built anew.
+    """
     running = under_way(world.deploys)
     if running is not None and now - running.created_at < DEPLOY_LIMIT:
         return Wait(now + look_every, f"deploy {running.id} is under way")
-    if (problem := build_not_live(world.deploys)) is not None:
+    live = live_deploy(world.deploys)
+    served = live.commit if live else None
+    problem = build_not_live(world.deploys)
+    by_commit = change.pinned or (problem is not None and (change.emergency or change.walking_back is not None))
+    if by_commit and served is not None:
+        return AskDeploy(world.deploys[0], served, commit=served)
+    if problem is not None:
         return failed(change, problem, now)
-    return AskDeploy(world.deploys[0])
+    return AskDeploy(world.deploys[0], served)
 
 
 def _ask_again(change: Change, world: World, now: int, look_every: int, *, listed: bool) -> Step:
@@ -78,21 +105,17 @@ def _carriers(change: Change, attempt: Attempt, deploys: tuple[DeploySeen, ...])
     for one in deploys:
         if one.id in earlier or one.created_at < attempt.newest_at:
             return
-        after_ours = attempt.deploy is not None or _is_ours(one, attempt) or one.created_at >= attempt.asked_at
+        after_ours = attempt.deploy is not None or is_ours(one, attempt) or one.created_at >= attempt.asked_at
         if after_ours and one.trigger != "rollback":
             yield one
         if one.id == attempt.deploy:
             return
 
 
-def _is_ours(one: DeploySeen, attempt: Attempt) -> bool:
-    return one.id == attempt.deploy if attempt.deploy else one.trigger == "api"
-
-
 def _follow(change: Change, attempt: Attempt, running: DeploySeen, now: int, look_every: int) -> Step:
     if now - attempt.asked_at > DEPLOY_LIMIT:
         return failed(change, f"deploy {running.id} has not ended within {format_duration(DEPLOY_LIMIT)}", now)
-    if attempt.deploy is None and _is_ours(running, attempt):
+    if attempt.deploy is None and is_ours(running, attempt):
         return Become(with_deploy(change, running.id))
     return Wait(now + look_every, f"deploy {running.id}: {running.status}")
 
@@ -102,7 +125,32 @@ def with_deploy(change: Change, deploy_id: str) -> Change:
     return replace(change, attempts=(*change.attempts[:-1], replace(change.attempts[-1], deploy=deploy_id)))
 
 
+def _cancelled_by_ours(change: Change, world: World) -> Redeploy | None:
+    """Somebody's deploy that began between our last look and our request, and was cancelled by it: it is asked for again.
+
+    One that only has our commit brings nothing that ours does not; a rollback brings env vars, which no request can.
+    """
+    attempt = change.attempts[-1]
+    ours = next((one for one in world.deploys if is_ours(one, attempt) and one.created_at >= attempt.newest_at), None)
+    if ours is None:
+        return None
+    for one in world.deploys[world.deploys.index(ours) + 1 :]:
+        if one.id == attempt.newest_before or one.created_at < attempt.newest_at:
+            return None
+        by_us = one.status == "canceled" and abs((one.finished_at or 0) - ours.created_at) <= AT_ONCE
+        if by_us and one.trigger != "rollback" and one.id not in change.given_back and _is_news(one, ours):
+            return Redeploy(one.id, one.commit or "")
+    return None
+
+
+def _is_news(one: DeploySeen, ours: DeploySeen) -> bool:
+    return one.commit is not None and one.commit != ours.commit
+
+
 def _went_live(change: Change, live: DeploySeen, world: World, now: int) -> Step:
+    attempt = change.attempts[-1]
+    if _shipped_another(live, attempt, world.deploys) and len(change.attempts) < MAX_ATTEMPTS:
+        return AskDeploy(world.deploys[0], attempt.served, commit=attempt.served)
     for write in scale_out(change, world):
         return write
     if change.walking_back is not None:
@@ -114,3 +162,14 @@ def _went_live(change: Change, live: DeploySeen, world: World, now: int) -> Step
     if change.before and change.before.commit and live.commit and live.commit != change.before.commit:
         note = f" It also brought commit {live.commit[:7]}."
     return Become(soaking, f"Live on {change.target.plan}; watching it for {format_duration(change.soak)}.{note}")
+
+
+def _shipped_another(live: DeploySeen, attempt: Attempt, deploys: tuple[DeploySeen, ...]) -> bool:
+    """Whether our `deploy_only` took a build that nobody was deploying: which one it takes is not documented.
+
+    One that somebody deployed meanwhile is what they wanted to have live.
+    """
+    if not is_ours(live, attempt) or attempt.commit is not None or attempt.served is None or live.commit is None:
+        return False
+    meanwhile = {one.commit for one in deploys if one is not live and one.created_at > attempt.newest_at}
+    return live.commit != attempt.served and live.commit not in meanwhile

@@ -11,12 +11,22 @@ class SetPlan:
 
     plan: str
 
+    @property
+    def words(self) -> str:
+        """As the journal has it."""
+        return f"set plan {self.plan}"
+
 
 @dataclass(frozen=True, slots=True)
 class SetInstances:
     """POST scale."""
 
     count: int
+
+    @property
+    def words(self) -> str:
+        """As the journal has it."""
+        return f"set {self.count} instances"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +36,52 @@ class SetEnv:
     name: str
     value: str
 
+    @property
+    def words(self) -> str:
+        """As the journal has it."""
+        return f"set {self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class AskDeploy:
-    """POST one `deploy_only` deploy."""
+    """POST one `deploy_only` deploy, or, with a commit, one that builds it."""
 
     newest: DeploySeen
     """The newest one before it."""
+    served: str | None = None
+    """The commit that is live."""
+    commit: str | None = None
+
+    @property
+    def words(self) -> str:
+        """As the journal has it."""
+        return f"ask for a deploy of commit {self.commit}" if self.commit else "ask for a deploy (deploy_only)"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelDeploy:
+    """POST cancel, of a deploy that we asked for."""
+
+    deploy: str
+
+    @property
+    def words(self) -> str:
+        """As the journal has it."""
+        return f"cancel deploy {self.deploy} of ours"
+
+
+@dataclass(frozen=True, slots=True)
+class Redeploy:
+    """POST a deploy of the commit that somebody else was deploying until ours cancelled it."""
+
+    deploy: str
+    """Theirs, that was cancelled."""
+    commit: str
+
+    @property
+    def words(self) -> str:
+        """As the journal has it."""
+        return f"ask again for deploy {self.deploy} (commit {self.commit}), which ours had cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +101,7 @@ class Become:
     """What the team hears of it."""
 
 
-Write = SetPlan | SetInstances | SetEnv | AskDeploy
+Write = SetPlan | SetInstances | SetEnv | AskDeploy | CancelDeploy | Redeploy
 Step = Write | Wait | Become
 
 
@@ -80,4 +129,6 @@ def overtake(change: Change, whose: str, now: int) -> Become:
 
 
 def _turned(change: Change, cause: str, now: int) -> Change:
-    return replace(change, state=State.APPLYING, walking_back=cause, written=(), attempts=(), due_at=now)
+    unwanted = change.attempts[-1] if change.attempts else change.cancels
+    turned = replace(change, state=State.APPLYING, walking_back=cause, written=(), attempts=(), due_at=now)
+    return replace(turned, cancels=unwanted, cancel_asked_at=None)

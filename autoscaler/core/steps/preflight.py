@@ -5,13 +5,11 @@ from dataclasses import replace
 from autoscaler.core.change import Before, Change, DeploySeen, State, World
 from autoscaler.core.durations import MINUTE, format_duration
 from autoscaler.core.plans import same_plan
+from autoscaler.core.steps.cancelling import ENDED, cancelling
 from autoscaler.core.steps.kinds import Become, Step, Wait, ended
 
 FOREIGN_DEPLOY_LIMIT = 30 * MINUTE
 """How long preflight waits for somebody else's deploy."""
-
-ENDED = frozenset({"live", "deactivated", "build_failed", "pre_deploy_failed", "update_failed", "canceled"})
-"""Deploys of any other status, also of one that Render may add, are under way."""
 
 
 def preflight(change: Change, world: World, now: int, look_every: int) -> Step:
@@ -19,15 +17,18 @@ def preflight(change: Change, world: World, now: int, look_every: int) -> Step:
     if (objection := _objection(change, world)) is not None:
         state, outcome = objection
         return ended(change, state, f"{outcome}; nothing was changed", now)
-    if (running := under_way(world.deploys)) is not None:
+    if (step := cancelling(change, world, now, look_every)) is not None:
+        return step
+    if not change.emergency and (running := under_way(world.deploys)) is not None:
         if now - change.created_at > FOREIGN_DEPLOY_LIMIT:
             limit = format_duration(FOREIGN_DEPLOY_LIMIT)
             outcome = f"deploy {running.id} has been under way for over {limit}; nothing was changed"
             return ended(change, State.FAILED, outcome, now)
         return Wait(now + look_every, f"deploy {running.id} is under way")
-    if (problem := build_not_live(world.deploys)) is not None:
-        return ended(change, State.FAILED, problem, now)
     live = live_deploy(world.deploys)
+    by_commit = change.emergency and live is not None and live.commit is not None
+    if (problem := build_not_live(world.deploys)) is not None and not by_commit:
+        return ended(change, State.FAILED, problem, now)
     before = Before(
         world.plan,
         {name: world.env.get(name) for name in change.target.env},
@@ -39,7 +40,7 @@ def preflight(change: Change, world: World, now: int, look_every: int) -> Step:
 
 
 def _objection(change: Change, world: World) -> tuple[State, str] | None:
-    rungs = (change.origin, change.target)
+    rungs = [rung for rung in (change.origin, change.target, change.leftover) if rung is not None]
     if world.suspended:
         return State.FAILED, "the service is suspended"
     if not any(same_plan(world.plan, rung.plan) for rung in rungs):

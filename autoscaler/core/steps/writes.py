@@ -11,6 +11,9 @@ from autoscaler.core.change import Change, Direction, World
 from autoscaler.core.plans import same_plan
 from autoscaler.core.steps.kinds import SetEnv, SetInstances, SetPlan, Write
 
+MOST_REWRITES = 3
+"""How often a value is written in one walk, should calls of an earlier change keep arriving."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Values:
@@ -27,10 +30,15 @@ def missing(change: Change, world: World) -> Iterator[Write]:
     env: list[Write] = [
         SetEnv(name, value)
         for name, value in new.env.items()
-        if value is not None and world.env.get(name) == old.env[name] != value and f"env:{name}" not in change.written
+        if value is not None
+        and world.env.get(name) != value
+        and _is_ours(
+            change, f"env:{name}", as_found=world.env.get(name) == old.env[name], left=_left(change, world, name)
+        )
     ]
     plan: list[Write] = []
-    if same_plan(world.plan, old.plan) and not same_plan(old.plan, new.plan) and "plan" not in change.written:
+    as_found, left = same_plan(world.plan, old.plan), _left_plan(change, world)
+    if not same_plan(world.plan, new.plan) and _is_ours(change, "plan", as_found=as_found, left=left):
         plan.append(SetPlan(new.plan))
     grows = (change.direction is Direction.UP) != (change.walking_back is not None)
     yield from [*plan, *env] if grows else [*env, *plan]
@@ -50,7 +58,8 @@ def person(change: Change, world: World) -> str | None:
     plan takes over. A variable that is edited later is left alone, and runs with the next deploy.
     """
     old, new = _walk(change)
-    if not same_plan(world.plan, new.plan) and ("plan" in change.written or not same_plan(world.plan, old.plan)):
+    as_found, left = same_plan(world.plan, old.plan), _left_plan(change, world)
+    if not same_plan(world.plan, new.plan) and not _is_ours(change, "plan", as_found=as_found, left=left):
         return f"somebody set the plan to {world.plan}"
     if change.attempts:
         return None
@@ -59,9 +68,26 @@ def person(change: Change, world: World) -> str | None:
         return f"somebody set {world.instances} instances"
     for name, value in new.env.items():
         now = world.env.get(name)
-        if now != value and (f"env:{name}" in change.written or now != old.env[name]):
+        as_found, left = now == old.env[name], _left(change, world, name)
+        if now != value and not _is_ours(change, f"env:{name}", as_found=as_found, left=left):
             return f"somebody changed {name}"
     return None
+
+
+def _is_ours(change: Change, what: str, *, as_found: bool, left: bool) -> bool:
+    """Whether a value may be replaced: it is as this walk found it, or a leftover of a change of ours that this one replaced.
+
+    A leftover may arrive after our own write: a call of the earlier change that was on its way. A few times, and no more.
+    """
+    return (as_found and what not in change.written) or (left and change.written.count(what) < MOST_REWRITES)
+
+
+def _left(change: Change, world: World, name: str) -> bool:
+    return change.leftover is not None and world.env.get(name) == change.leftover.env.get(name)
+
+
+def _left_plan(change: Change, world: World) -> bool:
+    return change.leftover is not None and same_plan(world.plan, change.leftover.plan)
 
 
 def _instances(change: Change, world: World) -> Iterator[SetInstances]:
@@ -71,11 +97,21 @@ def _instances(change: Change, world: World) -> Iterator[SetInstances]:
 
 
 def _walk(change: Change) -> tuple[_Values, _Values]:
-    """What this walk finds, and what it puts there. The way back gives a variable that was not set the tier's own value."""
+    """What this walk finds, and what it puts there.
+
+    The way back gives what was not set, or what an earlier change of ours had left, the tier's own value.
+    """
     assert change.before is not None  # noqa: S101 - preflight set it before any write
     before, after = change.before, change.target
     target = _Values(after.plan, after.instances, after.env)
     if change.walking_back is None:
         return _Values(before.plan, before.instances, before.env), target
-    seen = {name: change.origin.env.get(name) if value is None else value for name, value in before.env.items()}
-    return target, _Values(before.plan, before.instances, seen)
+    found, left, origin = before.env, change.leftover, change.origin
+    if left is None:
+        seen = {name: origin.env.get(name) if value is None else value for name, value in found.items()}
+        return target, _Values(before.plan, before.instances, seen)
+    whole = {
+        name: origin.env.get(name) if value in {None, left.env.get(name)} else value for name, value in found.items()
+    }
+    plan = origin.plan if same_plan(before.plan, left.plan) else before.plan
+    return target, _Values(plan, origin.instances if before.instances == left.instances else before.instances, whole)
