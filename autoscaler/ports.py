@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from autoscaler.core.change import Change, DeploySeen, JournalEntry, State
+from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import Missed, Observation, Signal, TierChanged, Told
 from autoscaler.core.policy import Health
@@ -247,6 +248,10 @@ class History(Protocol):
         """Newest first."""
         ...
 
+    async def paused(self, service_id: str) -> Pause | None:
+        """The pause that people set last, also one whose time is over."""
+        ...
+
 
 class Store(History, Protocol):
     """The one place where facts live."""
@@ -303,6 +308,14 @@ class Store(History, Protocol):
 
     async def not_delivered(self, event_id: str, retry_at: int | None, error: str) -> None:
         """Try again at `retry_at`; never again when it is None (kept, with the error)."""
+        ...
+
+    async def pause(self, pause: Pause) -> None:
+        """The service's one pause, written anew."""
+        ...
+
+    async def resume(self, service_id: str) -> None:
+        """No pause any more; that there was none is no failure."""
         ...
 
     async def beat(self, heartbeat: Heartbeat) -> None:

@@ -6,6 +6,20 @@ from autoscaler.core.money import Spend
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """A person's word that the bot leaves a service as it is; at most one a service. Times in ms UTC."""
+
+    service_id: str
+    at: int
+    until: int | None
+    """When it ends by itself; None: with `resume`."""
+    down_only: bool
+    """Whether only the ways down are paused."""
+    who: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Times in ms UTC."""
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from autoscaler.adapters.store import open_store
 from autoscaler.adapters.store.bodies import KINDS, dump, load
 from autoscaler.core.change import Change, JournalEntry
+from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import Reading
 from autoscaler.errors import StoreError
@@ -18,7 +19,7 @@ from autoscaler.ports import Event, Heartbeat, PassRecord
 from tests.support.strategies import values_of
 
 TIMES = st.integers(0, 2**53)
-SHAPES = (*KINDS.values(), Verdict, Change, JournalEntry, Event, Heartbeat)
+SHAPES = (*KINDS.values(), Verdict, Change, JournalEntry, Event, Heartbeat, Pause)
 QUICK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from autoscaler.core.change import Change, JournalEntry
+from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import Masked, Missed, Observation, Reading, Signal, TierChanged, Told
 from autoscaler.errors import StoreError
@@ -25,7 +26,7 @@ KINDS: Mapping[str, type[Observation]] = MappingProxyType(
 _KIND_OF: Mapping[type, str] = MappingProxyType({shape: kind for kind, shape in KINDS.items()})
 
 _ADAPTERS: Mapping[type, TypeAdapter[object]] = MappingProxyType(
-    {shape: TypeAdapter(shape) for shape in (*KINDS.values(), Verdict, Change, JournalEntry, Event, Heartbeat)}
+    {shape: TypeAdapter(shape) for shape in (*KINDS.values(), Verdict, Change, JournalEntry, Event, Heartbeat, Pause)}
 )
 
 

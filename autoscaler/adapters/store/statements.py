@@ -10,8 +10,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from autoscaler.adapters.store.bodies import KINDS, MISSED, READING, SIGNAL, TIER_CHANGED, TOLD, dump, kind_of, load
-from autoscaler.adapters.store.tables import changes, events, heartbeats, journal, observations, verdicts
+from autoscaler.adapters.store.tables import changes, events, heartbeats, journal, observations, pauses, verdicts
 from autoscaler.core.change import OPEN, Change, JournalEntry, State
+from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.lessons import OUT_OF_MEMORY
 from autoscaler.core.observations import Observation, Signal, TierChanged, Told
@@ -278,6 +279,22 @@ def list_heartbeats(connection: Connection) -> list[Heartbeat]:
     """Latest first."""
     query = sa.select(heartbeats.c.body).order_by(heartbeats.c.at.desc(), heartbeats.c.worker)
     return [load(Heartbeat, body) for body in connection.scalars(query)]
+
+
+def put_pause(connection: Connection, pause: Pause) -> None:
+    """One a service, written anew."""
+    _upsert(connection, pauses, {"service_id": pause.service_id, "body": dump(pause)})
+
+
+def delete_pause(connection: Connection, service_id: str) -> None:
+    """If there is one."""
+    connection.execute(sa.delete(pauses).where(pauses.c.service_id == service_id))
+
+
+def get_pause(connection: Connection, service_id: str) -> Pause | None:
+    """As last written."""
+    body = connection.scalar(sa.select(pauses.c.body).where(pauses.c.service_id == service_id))
+    return None if body is None else load(Pause, body)
 
 
 def prune_observations(connection: Connection, before: int, after: int, page: int) -> tuple[int, int | None]:

@@ -14,6 +14,7 @@ from autoscaler.adapters.store.address import Address, parse
 from autoscaler.adapters.store.engines import POSTGRES_CONNECTIONS, make_engine
 from autoscaler.adapters.store.failures import store_error
 from autoscaler.core.change import Change, JournalEntry, State
+from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import Observation, Signal, TierChanged
 from autoscaler.errors import StoreError
@@ -147,6 +148,18 @@ class SqlStore:
     async def not_delivered(self, event_id: str, retry_at: int | None, error: str) -> None:
         """It did not arrive."""
         await self._write(lambda connection: statements.mark_not_delivered(connection, event_id, retry_at, error))
+
+    async def pause(self, pause: Pause) -> None:
+        """One a service."""
+        await self._write(lambda connection: statements.put_pause(connection, pause))
+
+    async def resume(self, service_id: str) -> None:
+        """Nothing holds it any more."""
+        await self._write(lambda connection: statements.delete_pause(connection, service_id))
+
+    async def paused(self, service_id: str) -> Pause | None:
+        """As last set."""
+        return await self._read(lambda connection: statements.get_pause(connection, service_id))
 
     async def beat(self, heartbeat: Heartbeat) -> None:
         """A sign of life."""

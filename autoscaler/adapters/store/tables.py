@@ -11,7 +11,7 @@ from sqlalchemy.engine import Dialect
 
 from autoscaler.core.change import OPEN
 
-HEAD = "0001"
+HEAD = "0002"
 """The revision that this release reads and writes. Revisions are numbers of four digits, so that they compare as text."""
 
 SCHEMA = "autoscaler"
@@ -139,5 +139,23 @@ heartbeats = sa.Table(
     metadata,
     _text("worker", primary_key=True),
     _time("at"),
+    _text("body"),
+    # By the database's clock, since workers' clocks may differ; 0: it said good-bye.
+    sa.Column("seen_at", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    _text("service_id", primary_key=True),
+    _text("holder"),
+    _time("epoch"),  # a count: it grows whenever the holder changes
+    _time("expires_at"),
+)
+
+pauses = sa.Table(
+    "pauses",
+    metadata,
+    _text("service_id", primary_key=True),
     _text("body"),
 )
