@@ -193,6 +193,10 @@ class PassRecord:
     change: Change | None = None
     """A change that begins now."""
     events: tuple[Event, ...] = ()
+    moved: Change | None = None
+    """One that was under way: an emergency takes its place, or turns it round."""
+    journal: tuple[JournalEntry, ...] = ()
+    """Of `moved`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +248,10 @@ class History(Protocol):
         """Newest first."""
         ...
 
+    async def journal(self, change_id: str) -> list[JournalEntry]:
+        """In order."""
+        ...
+
     async def verdicts(self, service_id: str | None = None, *, limit: int = 100) -> list[Verdict]:
         """Newest first."""
         ...
@@ -288,10 +296,6 @@ class Store(History, Protocol):
 
     async def due_changes(self, now: int) -> list[Change]:
         """Not final, not proposed, and due; the longest due first."""
-        ...
-
-    async def journal(self, change_id: str) -> list[JournalEntry]:
-        """In order."""
         ...
 
     async def last_verdicts(self) -> list[Verdict]:

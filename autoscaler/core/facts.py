@@ -32,6 +32,8 @@ class Facts:
     has_disk: bool = False
     open_change: str | None = None
     """The id of the change that is under way."""
+    preempts: str = ""
+    """The id of a slower change that is under way and makes way for this emergency; empty when there is none."""
     last_change_ended: int | None = None
     """When the last change, either way, came to its end; failed ones count."""
     doubts: tuple[str, ...] = ()

@@ -104,6 +104,8 @@ class Verdict:
     """That memory seems to leak, so that a restart would do as well as the up that is asked for; else empty."""
     blind: str = ""
     """Why the last poll gave no reading; empty when it gave one."""
+    preempts: str = ""
+    """The id of the slower change whose place this emergency takes."""
 
     @property
     def goes(self) -> bool:
@@ -155,6 +157,7 @@ def judge(policy: Policy, decision: Decision, facts: Facts) -> Verdict:
         since=decision.at,
         scheduled=decision.scheduled,
         leak=decision.leak,
+        preempts=facts.preempts,
     )
 
 

@@ -8,6 +8,7 @@ from autoscaler.core.durations import DAY, MINUTE
 from autoscaler.core.evaluate import Ask, Decision
 from autoscaler.core.facts import Facts
 from autoscaler.core.money import Spend, spend
+from autoscaler.core.steps.emergency import yields
 from autoscaler.engine.managed import Managed
 from autoscaler.ports import History
 
@@ -31,12 +32,15 @@ async def gather(managed: Managed, store: History, decision: Decision) -> Facts:
     if decision.ask is Ask.HOLD:
         return facts
     recent = await store.changes(seen.id, limit=100)
+    under_way = next((change for change in recent if change.state.is_open), None)
+    makes_way = under_way is not None and decision.emergency and _makes_way(under_way, managed, decision)
     ended = [change.ended_at for change in recent if change.ended_at is not None]
     today = (change.created_at for change in recent if decision.at - change.created_at < DAY and _counts(change))
     return replace(
         facts,
         spend=spend(managed.policy, await store.tier_changes(seen.id), decision.at),
-        open_change=next((change.id for change in recent if change.state.is_open), None),
+        open_change=under_way.id if under_way and not makes_way else None,
+        preempts=under_way.id if under_way and makes_way else "",
         last_change_ended=max(ended, default=None),
         changes_today=tuple(today),
         doubts=tuple(_doubts(managed)),
@@ -48,6 +52,11 @@ def _counts(change: Change) -> bool:
     """Whether it is one of the day's changes: one that met an obstacle before its first write changed nothing."""
     is_return = change.scheduled and change.direction is Direction.DOWN
     return change.before is not None and not change.emergency and not is_return
+
+
+def _makes_way(change: Change, managed: Managed, decision: Decision) -> bool:
+    target = managed.policy.tier(decision.target) if decision.target else None
+    return yields(change, managed.policy, target)
 
 
 def _doubts(managed: Managed) -> Iterator[str]:

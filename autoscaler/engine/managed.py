@@ -54,8 +54,8 @@ class Managed:
     """Whether the state may hold something that the store does not: a commit failed, so it has to be built anew."""
     acting: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a change takes one step, and while an emergency takes its place. Taken before `in_step`, never within."""
-    replaced: set[str] = field(default_factory=set)
-    """The ids of changes whose place an emergency took: no further step of theirs is taken."""
+    taken: int = 0
+    """How often an emergency took the place of a change: who was about to carry that on looks at the store again."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property

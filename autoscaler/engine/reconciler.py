@@ -77,11 +77,16 @@ class Reconciler:
 
     async def advance(self, change: Change) -> Change:
         """Take every step that can be taken now; the change as it was last saved. Raises StoreError only."""
-        managed = self._managed.get(change.service_id)
-        numbers = await self._numbers(change)
+        managed, taken = self._managed.get(change.service_id), -1
+        numbers: Iterator[int] = iter(())
         for _ in range(MOST_STEPS):
             async with managed.acting if managed else nullcontext():
-                if managed and change.id in managed.replaced:
+                if taken != (
+                    now := managed.taken if managed else 0
+                ):  # since it was read an emergency may have taken its place
+                    change, taken = await self._store.change(change.id) or change, now
+                    numbers = await self._numbers(change)
+                if change.state.is_final:
                     return change
                 change, goes_on = await self._take_step(change, numbers)
             if not goes_on:

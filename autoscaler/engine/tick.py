@@ -12,6 +12,7 @@ from autoscaler.core.readings import read, signals, with_memory_share
 from autoscaler.engine.facts import gather
 from autoscaler.engine.managed import BLIND_AFTER, Managed, rung
 from autoscaler.engine.meter import Meter
+from autoscaler.engine.preemption import take_place
 from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, HealthPort, History, PassRecord
 from autoscaler.report import messages
 from autoscaler.report.sentences import reason_sentence
@@ -45,7 +46,8 @@ class Ticker:
         observations = await self.observe(managed)
         async with managed.in_step(self._store, self._clock.now()):
             result = await self.judge(managed, observations)
-            change = None if self._dry_run else result.change
+            preempts = bool(result.verdict.preempts) and not self._dry_run
+            change = None if self._dry_run or preempts else result.change
             events = tuple(self._events(managed, result, change))
             record = PassRecord(managed.service_id, observations, result.verdict, change, events)
             try:
@@ -55,6 +57,9 @@ class Ticker:
                 await self._store.record(replace(record, change=None, events=told))
                 result = replace(result, change=None)
             managed.verdict = result.verdict
+        if preempts:
+            taken = await take_place(managed, result.verdict, result.change, self._store, self._clock)
+            result = replace(result, change=taken)
         return result
 
     async def observe(self, managed: Managed) -> tuple[Observation, ...]:

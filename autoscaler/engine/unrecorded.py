@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from autoscaler.core.change import Change, State
+from autoscaler.core.change import Change, JournalEntry, State
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import Observation, Signal, TierChanged
@@ -39,6 +39,10 @@ class Unrecorded:
     async def verdicts(self, service_id: str | None = None, *, limit: int = 100) -> list[Verdict]:
         """Newest first."""
         return await self._store.verdicts(service_id, limit=limit) if self._store else []
+
+    async def journal(self, change_id: str) -> list[JournalEntry]:
+        """In order."""
+        return await self._store.journal(change_id) if self._store else []
 
     async def paused(self, service_id: str) -> Pause | None:
         """As last set."""

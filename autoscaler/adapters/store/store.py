@@ -67,6 +67,9 @@ class SqlStore:
         """One pass, all of it or nothing."""
 
         def work(connection: Connection) -> None:
+            if record.moved is not None:
+                statements.put_change(connection, record.moved)
+                statements.put_journal(connection, record.journal)
             # First, for it is the one part that can be refused.
             if record.change is not None:
                 statements.add_change(connection, record.change)

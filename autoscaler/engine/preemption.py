@@ -1,0 +1,61 @@
+"""An emergency takes the place of a slower change of ours, or turns it round, in one transaction."""
+
+from dataclasses import replace
+
+from autoscaler.core.change import Change, JournalEntry
+from autoscaler.core.guards import Verdict, Why
+from autoscaler.core.steps.emergency import in_place_of, replaced, turned_round, yields
+from autoscaler.core.steps.kinds import Become
+from autoscaler.engine.managed import Managed
+from autoscaler.ports import Clock, Event, EventKind, History, PassRecord
+from autoscaler.report import messages
+
+
+async def take_place(
+    managed: Managed, verdict: Verdict, emergency: Change | None, store: History, clock: Clock
+) -> Change | None:
+    """What began in place of the earlier change, or None: it ended meanwhile, or was turned round. Raises StoreError.
+
+    `emergency`: the change that would begin; None when there is no larger tier to go to.
+    """
+    async with managed.acting:  # no call of the earlier change is under way
+        earlier = next((one for one in await store.changes(managed.service_id, limit=20) if one.state.is_open), None)
+        target = managed.policy.tier(verdict.target) if verdict.target else None
+        if earlier is None or earlier.id != verdict.preempts or not yields(earlier, managed.policy, target):
+            return None  # the next poll sees what is there then
+        now = clock.now()
+        if emergency is not None:
+            emergency = in_place_of(emergency, earlier)
+            step = replaced(earlier, emergency, now)
+        elif {blocker.why for blocker in verdict.blockers} == {Why.AT_TOP}:
+            step = turned_round(earlier, ", ".join(reason.condition for reason in verdict.reasons), now)
+        else:
+            return None
+        record = await _record(managed, earlier, step, emergency, store, now)
+        async with managed.in_step(store, now):
+            await store.record(record)
+        managed.taken += 1
+    return emergency
+
+
+async def _record(
+    managed: Managed, earlier: Change, step: Become, emergency: Change | None, store: History, now: int
+) -> PassRecord:
+    moved = replace(step.change, due_at=now)
+    number = len(await store.journal(earlier.id)) + 1
+    words = f"{earlier.state} → {moved.state}" + (" (walking back)" if moved.walking_back else "")
+    entry = JournalEntry(earlier.id, number, now, words, moved.outcome or moved.walking_back, now)
+
+    def event(change: Change, key: str, kind: EventKind, message: messages.Message) -> Event:
+        channel = managed.policy.notify.slack
+        return Event(f"{change.id}:{key}", now, kind, managed.service_id, message, channel, change.id)
+
+    if moved.state.is_final:
+        events = [event(moved, f"{moved.state}{number}", EventKind.CHANGE_ENDED, messages.change_ended(moved))]
+    else:
+        told = messages.change_progress(moved, step.told or "")
+        events = [event(moved, f"{moved.state}{number}", EventKind.CHANGE_PROGRESS, told)]
+    if emergency is not None:
+        begun = messages.change_started(emergency)
+        events.append(event(emergency, "started", EventKind.CHANGE_STARTED, begun))
+    return PassRecord(managed.service_id, (), None, emergency, tuple(events), moved, (entry,))
