@@ -36,6 +36,10 @@ class Facts:
     """The id of a slower change that is under way and makes way for this emergency; empty when there is none."""
     last_change_ended: int | None = None
     """When the last change, either way, came to its end; failed ones count."""
+    failed_tries: int = 0
+    """How often in a row a change to the tier that is asked for was undone because its deploy or its app failed."""
+    failed_at: int | None = None
+    """When the last of them ended."""
     doubts: tuple[str, ...] = ()
     """Why the app's silence may have another cause than the app, in words; empty when something else does answer."""
     observer_suspect: str = ""

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from autoscaler.core.durations import DAY
+from autoscaler.core.durations import DAY, HOUR, MINUTE
 from autoscaler.core.evaluate import Ask, Decision, Progress
 from autoscaler.core.facts import Facts
 from autoscaler.core.policy import Mode, Policy, Tier
 from autoscaler.core.values import format_value
+
+QUARANTINE, LONGEST_QUARANTINE = 10 * MINUTE, 6 * HOUR
+"""How long a step that failed is not tried again: doubled with every failure in a row."""
 
 
 class Why(StrEnum):
@@ -31,6 +34,7 @@ class Why(StrEnum):
     RESPECT = "respect"
     DEPLOY_LOOP = "deploy_loop"
     COOLDOWN = "cooldown"
+    QUARANTINE = "quarantine"
     MAX_CHANGES = "max_changes"
     NOT_DURING = "not_during"
     BUDGET = "budget"
@@ -175,6 +179,7 @@ def _blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier | N
         yield from _down_blockers(policy, decision, target)
     if decision.deploy_loop and not decision.emergency:
         yield Blocker(Why.DEPLOY_LOOP)
+    yield from _quarantine(decision, facts)
     if not decision.emergency and not _is_return(decision):
         yield from _pace(policy, decision, facts)
     yield from _hours(policy, decision)
@@ -238,6 +243,16 @@ def _pace(policy: Policy, decision: Decision, facts: Facts) -> Iterator[Blocker]
     if len(recent) >= max(allowed, 0):
         free_again = recent[len(recent) - allowed] + DAY if allowed > 0 else None
         yield Blocker(Why.MAX_CHANGES, free_again, f"{len(recent)} of {guards.max_changes} changes in 24h")
+
+
+def _quarantine(decision: Decision, facts: Facts) -> Iterator[Blocker]:
+    """What has just failed is not tried at once again, not even in an emergency: it would fail the same way, over and over."""
+    if facts.failed_at is None or facts.failed_tries == 0:
+        return
+    until = facts.failed_at + min(QUARANTINE * 2 ** (facts.failed_tries - 1), LONGEST_QUARANTINE)
+    if decision.at < until:
+        times = "once" if facts.failed_tries == 1 else f"{facts.failed_tries} times in a row"
+        yield Blocker(Why.QUARANTINE, until, f"it failed {times}")
 
 
 def _hours(policy: Policy, decision: Decision) -> Iterator[Blocker]:

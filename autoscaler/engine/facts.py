@@ -1,9 +1,10 @@
 """What guards may know of one service, gathered when there is something to guard: from the store, from Render's last look, from the fleet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
-from autoscaler.core.change import Change, Direction
+from autoscaler.core.change import Change, Direction, State
 from autoscaler.core.durations import DAY, MINUTE
 from autoscaler.core.evaluate import Ask, Decision
 from autoscaler.core.facts import Facts
@@ -32,6 +33,7 @@ async def gather(managed: Managed, store: History, decision: Decision) -> Facts:
     if decision.ask is Ask.HOLD:
         return facts
     recent = await store.changes(seen.id, limit=100)
+    failures = _failures(recent, decision.target)
     under_way = next((change for change in recent if change.state.is_open), None)
     makes_way = under_way is not None and decision.emergency and _makes_way(under_way, managed, decision)
     ended = [change.ended_at for change in recent if change.ended_at is not None]
@@ -43,6 +45,8 @@ async def gather(managed: Managed, store: History, decision: Decision) -> Facts:
         preempts=under_way.id if under_way and makes_way else "",
         last_change_ended=max(ended, default=None),
         changes_today=tuple(today),
+        failed_tries=len(failures),
+        failed_at=failures[0].ended_at if failures else None,
         doubts=tuple(_doubts(managed)),
         observer_suspect=_observer_suspect(managed),
     )
@@ -52,6 +56,13 @@ def _counts(change: Change) -> bool:
     """Whether it is one of the day's changes: one that met an obstacle before its first write changed nothing."""
     is_return = change.scheduled and change.direction is Direction.DOWN
     return change.before is not None and not change.emergency and not is_return
+
+
+def _failures(recent: Sequence[Change], target: str | None) -> list[Change]:
+    """The latest changes to that tier that failed by themselves, newest first, up to the last that did not."""
+    ended = (one for one in recent if one.state.is_final or one.state is State.WATCHING)
+    tried = (one for one in ended if one.target.tier == target and one.state is not State.SUPERSEDED)
+    return list(takewhile(lambda one: one.before is not None and one.state in {State.UNDONE, State.FAILED}, tried))
 
 
 def _makes_way(change: Change, managed: Managed, decision: Decision) -> bool:

@@ -98,6 +98,11 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
             "The last change is too recent.",
             "Wait, or shorten `guards.cooldown`; an emergency rule does not wait.",
         ),
+        Why.QUARANTINE: Words(
+            "it has just failed",
+            "The same change has just failed; I do not try it again at once.",
+            "Look at the failed deploy and its logs on Render: what made it fail will do so again.",
+        ),
         Why.MAX_CHANGES: Words(
             "the day's changes are used up",
             "It has changed as often within 24h as the policy allows.",

@@ -84,6 +84,14 @@ CASES: dict[Why, tuple[Decision, Policy, dict[str, Any], Decision, Policy, dict[
         POLICY,
         {"last_change_ended": NOW - 30 * MINUTE},
     ),
+    Why.QUARANTINE: (
+        replace(UP, emergency=True),
+        POLICY,
+        {"failed_tries": 2, "failed_at": NOW - 20 * MINUTE + 1},
+        replace(UP, emergency=True),
+        POLICY,
+        {"failed_tries": 2, "failed_at": NOW - 20 * MINUTE},
+    ),
     Why.MAX_CHANGES: (UP, POLICY, {"changes_today": (NOW - 1,) * 4}, UP, POLICY, {"changes_today": (NOW - 1,) * 3}),
     Why.NOT_DURING: (UP, CLOSED, {}, replace(UP, at=NOW + DAY), CLOSED, {}),
     Why.BUDGET: (

@@ -121,7 +121,7 @@ class SimulatedApp:
         return Report(at, 0.01, self._body(now, instance.id, plan, dict(instance.snapshot.env), totals))
 
     def _body(self, now, instance, plan, env, totals):
-        limit = {"starter": 512, "standard": 2048}[plan] * 1024**2
+        limit = {"starter": 512, "standard": 2048, "pro": 4096}[plan] * 1024**2
         return {
             "timestamp": datetime.fromtimestamp(now / 1000, UTC).isoformat(),
             "current_metrics": {"concurrent_requests": 1},
