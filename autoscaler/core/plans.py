@@ -66,3 +66,14 @@ def find_plan(name: str) -> Plan | None:
 def same_plan(one: str, other: str) -> bool:
     """Whether two spellings mean one plan."""
     return canonical(one) == canonical(other)
+
+
+def is_smaller(one: str, other: str) -> bool | None:
+    """Whether the one plan has less than the other, of CPU or memory and more of neither; None where sizes do not tell."""
+    here, there = find_plan(one), find_plan(other)
+    if here is None or there is None:
+        return None
+    cpu, memory = there.cpu - here.cpu, there.memory - here.memory
+    if cpu >= 0 and memory >= 0 and (cpu or memory):
+        return True
+    return False if cpu <= 0 and memory <= 0 else None

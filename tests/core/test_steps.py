@@ -131,7 +131,6 @@ def test_what_is_there_already_is_not_written():
         ({"plan": "pro"}, State.SUPERSEDED, "somebody set the plan to pro; nothing was changed"),
         ({"plan": ""}, State.SUPERSEDED, "somebody set the plan to ; nothing was changed"),
         ({"instances": 3}, State.SUPERSEDED, "somebody set 3 instances; nothing was changed"),
-        ({"deploys": ()}, State.FAILED, "build_not_live: none of the latest deploys is live"),
         (
             {"deploys": (replace(LIVE, id="dep-2", status="update_failed", commit="c2"), LIVE)},
             State.FAILED,
@@ -161,6 +160,14 @@ def test_preflight_changes_nothing_where_it_may_not(seen, state, outcome):
     assert isinstance(step, Become)
     assert step.change.state is state
     assert step.change.outcome.startswith(outcome)
+
+
+def test_a_list_that_shows_no_live_deploy_may_lag_and_is_looked_at_again_for_ninety_seconds():
+    world = World("starter", 1, SMALL.env, ())
+    assert isinstance(next_step(UP, world, START + 89 * SECOND, LOOK), Wait)
+    step = next_step(UP, world, START + 90 * SECOND, LOOK)
+    assert isinstance(step, Become)
+    assert step.change.outcome.startswith("build_not_live: none of the latest deploys is live")
 
 
 @pytest.mark.parametrize("status", ("build_failed", "canceled", "update_failed"))

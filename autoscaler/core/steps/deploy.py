@@ -7,11 +7,9 @@ from autoscaler.core.change import Attempt, Change, DeploySeen, State, World
 from autoscaler.core.durations import HOUR, SECOND, format_duration
 from autoscaler.core.steps.cancelling import ENDED, is_ours
 from autoscaler.core.steps.kinds import AskDeploy, Become, Redeploy, Step, Wait, ended, failed
-from autoscaler.core.steps.preflight import build_not_live, live_deploy, under_way
+from autoscaler.core.steps.preflight import LIST_LAG, build_not_live, live_deploy, under_way
 from autoscaler.core.steps.writes import scale_out
 
-LIST_LAG = 90 * SECOND
-"""How long a deploy that we asked for may be missing from the list before we ask again."""
 MAX_ATTEMPTS = 3
 AT_ONCE = 5 * SECOND
 """A deploy that ended within so long of ours beginning was cancelled by it."""
@@ -46,8 +44,6 @@ def never_ran(change: Change, world: World) -> bool:
     With a disk a deploy stops the old instance before it starts its own, so one that failed in that has left nothing running.
     """
     before = change.before.live_deploy if change.before else None
-    if change.cancels is not None and before is not None and before == change.cancels.deploy:
-        return False  # what was to be cancelled had gone live
     replaced = {"live", "deactivated", *(("update_failed", "canceled") if world.has_disk else ())}
     for one in world.deploys:
         if one.id == before:

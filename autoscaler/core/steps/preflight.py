@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 from autoscaler.core.change import Before, Change, DeploySeen, State, World
-from autoscaler.core.durations import MINUTE, format_duration
+from autoscaler.core.durations import MINUTE, SECOND, format_duration
 from autoscaler.core.plans import same_plan
 from autoscaler.core.steps.cancelling import ENDED, cancelling
 from autoscaler.core.steps.kinds import Become, Step, Wait, ended
 
+LIST_LAG = 90 * SECOND
+"""How long a deploy may be missing from the list."""
 FOREIGN_DEPLOY_LIMIT = 30 * MINUTE
 """How long preflight waits for somebody else's deploy."""
 
@@ -17,18 +19,10 @@ def preflight(change: Change, world: World, now: int, look_every: int) -> Step:
     if (objection := _objection(change, world)) is not None:
         state, outcome = objection
         return ended(change, state, f"{outcome}; nothing was changed", now)
-    if (step := cancelling(change, world, now, look_every)) is not None:
+    step = cancelling(change, world, now, look_every) or _in_the_way(change, world, now, look_every)
+    if step is not None:
         return step
-    if not change.emergency and (running := under_way(world.deploys)) is not None:
-        if now - change.created_at > FOREIGN_DEPLOY_LIMIT:
-            limit = format_duration(FOREIGN_DEPLOY_LIMIT)
-            outcome = f"deploy {running.id} has been under way for over {limit}; nothing was changed"
-            return ended(change, State.FAILED, outcome, now)
-        return Wait(now + look_every, f"deploy {running.id} is under way")
     live = live_deploy(world.deploys)
-    by_commit = change.emergency and live is not None and live.commit is not None
-    if (problem := build_not_live(world.deploys)) is not None and not by_commit:
-        return ended(change, State.FAILED, problem, now)
     before = Before(
         world.plan,
         {name: world.env.get(name) for name in change.target.env},
@@ -36,7 +30,34 @@ def preflight(change: Change, world: World, now: int, look_every: int) -> Step:
         live.commit if live else None,
         world.instances,
     )
-    return Become(replace(change, state=State.APPLYING, before=before, due_at=now))
+    return Become(replace(_from_what_runs(change, live), state=State.APPLYING, before=before, due_at=now))
+
+
+def _in_the_way(change: Change, world: World, now: int, look_every: int) -> Step | None:
+    """Somebody's deploy, or a build that ours must not ship. An emergency goes beside the one and around the other."""
+    running = None if change.emergency else under_way(world.deploys)
+    if running is not None:
+        if now - change.created_at <= FOREIGN_DEPLOY_LIMIT:
+            return Wait(now + look_every, f"deploy {running.id} is under way")
+        limit = format_duration(FOREIGN_DEPLOY_LIMIT)
+        outcome = f"deploy {running.id} has been under way for over {limit}; nothing was changed"
+        return ended(change, State.FAILED, outcome, now)
+    live = live_deploy(world.deploys)
+    if live is None and now - change.created_at < LIST_LAG:
+        return Wait(now + look_every, "the list of deploys does not show which one is live")
+    problem = build_not_live(world.deploys)
+    by_commit = change.emergency and live is not None and live.commit is not None
+    return None if problem is None or by_commit else ended(change, State.FAILED, problem, now)
+
+
+def _from_what_runs(change: Change, live: DeploySeen | None) -> Change:
+    """Should the deploy that was to be cancelled have gone live first, then its tier is what runs, and where the way back leads."""
+    unwanted = change.cancels
+    if unwanted is None or change.leftover is None or live is None or live.id == unwanted.newest_before:
+        return change
+    if live.created_at < unwanted.newest_at or live.trigger == "rollback":
+        return change
+    return replace(change, origin=change.leftover, leftover=None, cancels=None)
 
 
 def _objection(change: Change, world: World) -> tuple[State, str] | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from autoscaler.core.change import Change, Direction, World
-from autoscaler.core.plans import same_plan
+from autoscaler.core.plans import is_smaller, same_plan
 from autoscaler.core.steps.kinds import SetEnv, SetInstances, SetPlan, Write
 
 MOST_REWRITES = 3
@@ -23,7 +23,11 @@ class _Values:
 
 
 def missing(change: Change, world: World) -> Iterator[Write]:
-    """What still has to be replaced, in order. Only what is as this walk found it: anything else is a person's by now."""
+    """What still has to be replaced, in order. Only what is as this walk found it: anything else is a person's by now.
+
+    The order follows the sizes of the plan that is there and the one to come: after an emergency took the place of a change
+    the way on may lead upwards from what that one had written, whatever the way is called.
+    """
     old, new = _walk(change)
     if new.instances < old.instances:
         yield from _instances(change, world)  # scale in first; out only once the new plan is live
@@ -40,7 +44,11 @@ def missing(change: Change, world: World) -> Iterator[Write]:
     as_found, left = same_plan(world.plan, old.plan), _left_plan(change, world)
     if not same_plan(world.plan, new.plan) and _is_ours(change, "plan", as_found=as_found, left=left):
         plan.append(SetPlan(new.plan))
-    grows = (change.direction is Direction.UP) != (change.walking_back is not None)
+    smaller = is_smaller(world.plan, new.plan)
+    if smaller and change.overtaken and not plan:
+        return  # what was to be restored belongs to a larger plan than the person's
+    upward = (change.direction is Direction.UP) != (change.walking_back is not None)
+    grows = upward if smaller is None else smaller
     yield from [*plan, *env] if grows else [*env, *plan]
 
 
