@@ -75,6 +75,7 @@ class Before:
     env: Mapping[str, str | None]
     """Our keys; None was not set."""
     live_deploy: str | None
+    """None also where a deploy went live whose settings nobody knows."""
     commit: str | None
     instances: int = 1
 
@@ -134,6 +135,8 @@ class Change:
     """Why it is being undone, or None on the way forward."""
     leftover: Rung | None = None
     """What an earlier change of ours, given up half way for this one, was writing: such values are ours, and no person's."""
+    found_live: str | None = None
+    """The deploy that was live before the earlier change began: if another one is by now, nobody knows what it runs."""
     cancels: Attempt | None = None
     """A deploy of ours that is not wanted any more, of the earlier change or of the way forward: it is cancelled first."""
     cancel_asked_at: int | None = None

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaler.core.change import Direction, Rung, State
+from autoscaler.core.durations import MINUTE, SECOND
 from autoscaler.core.steps import SetPlan
 from autoscaler.core.steps.emergency import in_place_of, replaced, turned_round, yields
 from autoscaler.policyfile import load_text
@@ -151,3 +152,17 @@ def test_a_downgrade_from_the_top_that_has_not_begun_ends_and_one_that_has_turns
     assert (played.change.state, played.change.direction) == (State.UNDONE, Direction.DOWN)
     assert played.configured == (LARGE.plan, 1, LARGE.env)
     assert len(deploys(played)) == 1
+
+
+def test_a_deploy_of_ours_that_is_long_under_way_is_cancelled_too_and_waited_for_a_minute_at_most():
+    played = Played(DOWN, overlap="wait").until(lambda played: bool(played.change.attempts))
+    stuck = played.service.deploys[-1]
+    stuck.fails_at = "update_in_progress"  # keeps it from going live, and nothing ends it
+    stuck.phases.clear()
+    played.before_each = lambda played: setattr(stuck, "status", "update_in_progress")
+    played.now += 20 * MINUTE
+    take_place(played)
+    began = played.now
+    played.until(lambda played: played.change.state is State.APPLYING)
+    assert played.writes[-1].words == f"cancel deploy {stuck.id} of ours"
+    assert MINUTE <= played.now - began <= MINUTE + 10 * SECOND

@@ -13,12 +13,19 @@ ENDED = frozenset({"live", "deactivated", "build_failed", "pre_deploy_failed", "
 
 def cancelling(change: Change, world: World, now: int, look_every: int) -> Step | None:
     """Cancel it, wait for its end; None when there is nothing to wait for."""
-    unwanted = _unwanted(change.cancels, world) if change.cancels else None
-    if unwanted is None or now - (change.cancel_asked_at or now) >= CANCEL_LIMIT:
+    attempt = change.cancels
+    if attempt is None or (change.cancel_asked_at is not None and now - change.cancel_asked_at >= CANCEL_LIMIT):
         return None
+    listed = _listed(attempt, world)
+    is_over = listed.status in ENDED if listed else now - attempt.asked_at >= CANCEL_LIMIT
+    if is_over:
+        return None
+    deploy_id = listed.id if listed else attempt.deploy
+    if deploy_id is None:
+        return Wait(now + look_every, "a deploy of ours is not listed yet")
     if "cancel" not in change.written:
-        return CancelDeploy(unwanted.id)
-    return Wait(now + look_every, f"deploy {unwanted.id} of ours is being cancelled")
+        return CancelDeploy(deploy_id)
+    return Wait(now + look_every, f"deploy {deploy_id} of ours is being cancelled")
 
 
 def is_ours(one: DeploySeen, attempt: Attempt) -> bool:
@@ -26,10 +33,10 @@ def is_ours(one: DeploySeen, attempt: Attempt) -> bool:
     return one.id == attempt.deploy if attempt.deploy else one.trigger == "api"
 
 
-def _unwanted(attempt: Attempt, world: World) -> DeploySeen | None:
+def _listed(attempt: Attempt, world: World) -> DeploySeen | None:
     for one in world.deploys:
-        if one.id == attempt.newest_before or one.status == "live":
+        if one.id == attempt.newest_before or one.created_at < attempt.newest_at:
             return None
-        if one.status not in ENDED and is_ours(one, attempt):
+        if is_ours(one, attempt):
             return one
     return None

@@ -27,7 +27,8 @@ def in_place_of(emergency: Change, earlier: Change) -> Change:
     if earlier.state is not State.APPLYING:
         return emergency
     unwanted = earlier.attempts[-1] if earlier.attempts else None
-    return replace(emergency, leftover=earlier.target, cancels=unwanted)
+    live = earlier.before.live_deploy if earlier.before else None
+    return replace(emergency, leftover=earlier.target, found_live=live, cancels=unwanted)
 
 
 def replaced(earlier: Change, emergency: Change, now: int) -> Become:

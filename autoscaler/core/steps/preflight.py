@@ -5,7 +5,7 @@ from dataclasses import replace
 from autoscaler.core.change import Before, Change, DeploySeen, State, World
 from autoscaler.core.durations import MINUTE, SECOND, format_duration
 from autoscaler.core.plans import same_plan
-from autoscaler.core.steps.cancelling import ENDED, cancelling
+from autoscaler.core.steps.cancelling import ENDED, cancelling, is_ours
 from autoscaler.core.steps.kinds import Become, Step, Wait, ended
 
 LIST_LAG = 90 * SECOND
@@ -23,14 +23,16 @@ def preflight(change: Change, world: World, now: int, look_every: int) -> Step:
     if step is not None:
         return step
     live = live_deploy(world.deploys)
+    change = _from_what_runs(change, live)
+    is_known = live is not None and (change.leftover is None or live.id == change.found_live)
     before = Before(
         world.plan,
         {name: world.env.get(name) for name in change.target.env},
-        live.id if live else None,
+        live.id if live and is_known else None,
         live.commit if live else None,
         world.instances,
     )
-    return Become(replace(_from_what_runs(change, live), state=State.APPLYING, before=before, due_at=now))
+    return Become(replace(change, state=State.APPLYING, before=before, due_at=now))
 
 
 def _in_the_way(change: Change, world: World, now: int, look_every: int) -> Step | None:
@@ -55,7 +57,7 @@ def _from_what_runs(change: Change, live: DeploySeen | None) -> Change:
     unwanted = change.cancels
     if unwanted is None or change.leftover is None or live is None or live.id == unwanted.newest_before:
         return change
-    if live.created_at < unwanted.newest_at or live.trigger == "rollback":
+    if live.created_at < unwanted.newest_at or not is_ours(live, unwanted):
         return change
     return replace(change, origin=change.leftover, leftover=None, cancels=None)
 
