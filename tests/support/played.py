@@ -66,6 +66,7 @@ class Answer:
     acts: bool = True
     heard: bool = True
     refusal: str = ""
+    bad_request: bool = False
 
 
 FINE = Answer()
@@ -196,7 +197,7 @@ class Played:
         answer = self.answers(write)
         deploy = None
         if answer.refusal:
-            self._become(refused(self.change, write, answer.refusal, self.now).change)
+            self._become(refused(self.change, write, answer.refusal, self.now, bad_request=answer.bad_request).change)
             return
         if answer.acts:
             try:
