@@ -115,6 +115,8 @@ class Change:
     due_at: int
     """When to look at it again."""
     emergency: bool = False
+    follows: bool = False
+    """It brings the env values after a plan that somebody else set: at once, also beside the deploy that sets it."""
     requested_by: str = POLICY
     """`policy`, or the person who asked for it by hand."""
     policy_digest: str = ""
@@ -150,6 +152,11 @@ class Change:
     ended_at: int | None = None
     outcome: str = ""
     """One sentence, once it is over."""
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether it does not wait for a foreign deploy before its first write, nor for a build that a person should look at."""
+        return self.emergency or self.follows
 
     @property
     def by_hand(self) -> bool:

@@ -69,7 +69,7 @@ def _ask(change: Change, world: World, now: int, look_every: int) -> Step:
     live = live_deploy(world.deploys)
     served = live.commit if live else None
     problem = build_not_live(world.deploys)
-    by_commit = change.pinned or (problem is not None and (change.emergency or change.walking_back is not None))
+    by_commit = change.pinned or (problem is not None and (change.is_urgent or change.walking_back is not None))
     if by_commit and served is not None:
         return AskDeploy(world.deploys[0], served, commit=served)
     if problem is not None:

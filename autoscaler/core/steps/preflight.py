@@ -36,8 +36,8 @@ def preflight(change: Change, world: World, now: int, look_every: int) -> Step:
 
 
 def _in_the_way(change: Change, world: World, now: int, look_every: int) -> Step | None:
-    """Somebody's deploy, or a build that ours must not ship. An emergency goes beside the one and around the other."""
-    running = None if change.emergency else under_way(world.deploys)
+    """Somebody's deploy, or a build that ours must not ship. What is urgent goes beside the one and around the other."""
+    running = None if change.is_urgent else under_way(world.deploys)
     if running is not None:
         if now - change.created_at <= FOREIGN_DEPLOY_LIMIT:
             return Wait(now + look_every, f"deploy {running.id} is under way")
@@ -48,7 +48,7 @@ def _in_the_way(change: Change, world: World, now: int, look_every: int) -> Step
     if live is None and now - change.created_at < LIST_LAG:
         return Wait(now + look_every, "the list of deploys does not show which one is live")
     problem = build_not_live(world.deploys)
-    by_commit = change.emergency and live is not None and live.commit is not None
+    by_commit = change.is_urgent and live is not None and live.commit is not None
     return None if problem is None or by_commit else ended(change, State.FAILED, problem, now)
 
 
