@@ -10,6 +10,7 @@ from autoscaler.adapters.health import HttpHealth
 from autoscaler.adapters.render import RenderAdapter
 from autoscaler.adapters.store import SqlStore, open_store
 from autoscaler.adapters.terminal import TerminalNotifier
+from autoscaler.engine.leases import Leases
 from autoscaler.engine.managed import Managed
 from autoscaler.engine.meter import Meter
 from autoscaler.engine.reconciler import Reconciler
@@ -69,18 +70,21 @@ async def wired(
     async with AsyncExitStack() as stack:
         render = RenderAdapter(_client(settings))
         stack.push_async_callback(render.close)
-        store = await stack.enter_async_context(opened_store(settings))
+        opened = await stack.enter_async_context(opened_store(settings))
+        leases = Leases(opened, clock)
+        store = opened.bound(leases)
         health = HttpHealth(clock)
         stack.push_async_callback(health.close)
         notifier = _notifier(settings, stack)
         managed: dict[str, Managed] = {}
         parts = Parts(
             store=store,
+            leases=leases,
             render=render,
             notifier=notifier,
             clock=clock,
             ticker=Ticker(store, health, clock, dry_run=dry_run, meter=Meter(render, managed, clock)),
-            reconciler=Reconciler(store, render, clock, managed),
+            reconciler=Reconciler(store, render, clock, managed, leases),
             dry_run=dry_run,
             on_pass=on_pass,
             runs_on=await _own_plan(settings, render),

@@ -4,6 +4,7 @@ AutoscalerError
 ├── UsageError            exit 2: the call or the environment is wrong; the message names the fix
 │   └── PolicyError       a policy file is wrong; carries every problem at once
 ├── StoreError            the database can't be used
+│   └── FencedError       another worker has taken the service over
 └── OutsideError          something that we depend on failed; trying again may help
     ├── RefusedError      it answered, and said no: trying again will not help
     │   ├── KeyRefusedError  to the key, not to what was asked
@@ -38,6 +39,13 @@ class UsageError(AutoscalerError):
 
 class StoreError(AutoscalerError):
     """The database can't be reached, is locked, or belongs to a newer release."""
+
+
+class FencedError(StoreError):
+    """A worker's lease was taken over, as when it stood still for long: nothing of what it wanted to write was kept."""
+
+    def __init__(self, service_id: str) -> None:
+        super().__init__(f"Another worker looks after {service_id} now: what this one did last was not kept.")
 
 
 class OutsideError(AutoscalerError):

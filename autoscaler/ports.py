@@ -1,6 +1,7 @@
 """What the engine needs of the outside, and no more. One adapter each; tests hand in values or small servers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -130,6 +131,28 @@ class Tenure(Protocol):
 
     def left(self, service_id: str) -> float:
         """Seconds; infinite where there is one worker only, 0 where another one acts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """One worker's right to act on one service; void once the store holds another holder or epoch."""
+
+    service_id: str
+    holder: str
+    epoch: int
+    """It grows whenever the holder changes."""
+
+
+class Fences(Protocol):
+    """What a worker holds at this moment."""
+
+    def fence(self, service_id: str) -> Fence | None:
+        """None where another worker acts, or nobody does."""
+        ...
+
+    def held(self) -> AbstractSet[str]:
+        """The ids of its services."""
         ...
 
 
@@ -312,6 +335,43 @@ class Store(History, Protocol):
 
     async def not_delivered(self, event_id: str, retry_at: int | None, error: str) -> None:
         """Try again at `retry_at`; never again when it is None (kept, with the error)."""
+        ...
+
+    def bound(self, fences: Fences) -> "Store":
+        """This store as a worker writes to it: all that it writes about a service is kept only while its fence stands.
+
+        That is judged in the same transaction; FencedError is raised when it does not. Only `undelivered` reads otherwise:
+        what is told of the worker's own services.
+        """
+        ...
+
+    async def claim(
+        self, holder: str, service_ids: Collection[str], ttl: float, *, most: int | None = None
+    ) -> tuple[Fence, ...]:
+        """Renew the holder's own leases of these services for `ttl` seconds, and take those that are free or run out.
+
+        `most`: how many it may hold in all, before none are taken. What it now holds of them. The database's clock counts.
+        """
+        ...
+
+    async def release(self, holder: str, service_ids: Collection[str] | None = None) -> None:
+        """Give up these leases at once; all of them, and for good, without `service_ids`."""
+        ...
+
+    async def leases(self) -> tuple[Fence, ...]:
+        """All that have not run out, by service."""
+        ...
+
+    async def alive(self, within: float) -> list[Heartbeat]:
+        """The workers that claimed within so many seconds, by the database's clock."""
+        ...
+
+    async def unfinished(self) -> set[str]:
+        """Services with a change that is not over, or a message that is not delivered."""
+        ...
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        """What is to be told of no pass and no change; each id once, whoever tells it."""
         ...
 
     async def pause(self, pause: Pause) -> None:

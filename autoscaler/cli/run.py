@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -15,6 +15,7 @@ from autoscaler.cli.options import POLICIES, PoliciesOption, sound_policies
 from autoscaler.core.findings import Severity
 from autoscaler.core.observations import Missed
 from autoscaler.engine.adoption import adopt
+from autoscaler.engine.leases import NOBODYS, kept
 from autoscaler.engine.outbox import deliver
 from autoscaler.engine.reload import PolicyWatch
 from autoscaler.engine.tick import Pass
@@ -119,26 +120,50 @@ async def _run(settings: Settings, files: Sequence[PolicyFile], watch: PolicyWat
 
 async def _once(wiring: Wired, files: Sequence[PolicyFile]) -> None:
     """One pass over every service; their open changes go on until they must wait. Raises the last failure at the end."""
-    parts = wiring.parts
-    failure: OutsideError | None = None
-    for file in files:
-        try:
-            managed = await adopt(file, parts.render, parts.store, parts.clock, wiring.managed, measured_cadence=True)
-        except OutsideError as error:
-            log.error("%s: %s", file.path, error)  # noqa: TRY400 - the text says all
-            failure = error
-            continue
-        began = time.perf_counter()
-        log_pass(await parts.ticker.tick(managed), time.perf_counter() - began)
+    parts, failures = wiring.parts, list[OutsideError]()
+    services = await _services_of(wiring, files, failures)
     now = parts.clock.now()
-    if not parts.dry_run:
-        for change in await parts.store.due_changes(now):
-            await parts.reconciler.advance(change)
-    await deliver(parts.store, parts.notifier, parts.clock)
-    await parts.store.beat(Heartbeat(CRON_WORKER, now, now, len(wiring.managed), parts.dry_run, parts.runs_on))
-    await parts.store.prune(now - KEEP_READINGS)
-    if failure is not None:
-        raise failure
+    beat = Heartbeat(CRON_WORKER, now, now, len(services), parts.dry_run, parts.runs_on)
+    async with kept(parts.leases, {NOBODYS, *services, *await parts.store.unfinished()}, beat):
+        for service_id, file in services.items():
+            if service_id not in parts.leases.held():
+                log.info("%s: a worker looks after it already", file.path)
+                continue
+            try:
+                await _look_after(wiring, file)
+            except OutsideError as error:
+                failures.append(error)
+                log.error("%s: %s", file.path, error)  # noqa: TRY400 - the text says all
+        if not parts.dry_run:
+            for change in await parts.store.due_changes(parts.clock.now()):
+                if change.service_id in parts.leases.held():
+                    await parts.reconciler.advance(change)
+        await deliver(parts.store, parts.notifier, parts.clock, parts.leases)
+        await parts.store.prune(now - KEEP_READINGS)
+    if failures:
+        raise failures[-1]
+
+
+async def _services_of(
+    wiring: Wired, files: Sequence[PolicyFile], failures: list[OutsideError]
+) -> Mapping[str, PolicyFile]:
+    """By id, which Render knows of those that are named otherwise."""
+    found = dict[str, PolicyFile]()
+    for file in files:
+        service = file.policy.service
+        try:
+            found[service.id or (await wiring.render.find_service(id=None, name=service.name)).id] = file
+        except OutsideError as error:
+            failures.append(error)
+            log.error("%s: %s", file.path, error)  # noqa: TRY400 - the text says all
+    return found
+
+
+async def _look_after(wiring: Wired, file: PolicyFile) -> None:
+    parts = wiring.parts
+    managed = await adopt(file, parts.render, parts.store, parts.clock, wiring.managed, measured_cadence=True)
+    began = time.perf_counter()
+    log_pass(await parts.ticker.tick(managed), time.perf_counter() - began)
 
 
 def log_pass(result: Pass, seconds: float) -> None:

@@ -4,7 +4,7 @@ import logging
 
 from autoscaler.core.durations import DAY, HOUR, MINUTE, SECOND
 from autoscaler.errors import RefusedError, UnavailableError
-from autoscaler.ports import Clock, Delivery, Notifier, Store
+from autoscaler.ports import Clock, Delivery, Notifier, Store, Tenure
 
 log = logging.getLogger(__name__)
 
@@ -13,11 +13,20 @@ GIVE_UP = DAY
 """How long a message that is refused (a bad token, a channel without the bot) waits for somebody to put that right."""
 
 
-async def deliver(store: Store, notifier: Notifier, clock: Clock) -> int:
-    """Deliver what is due now; how many went out. Raises StoreError."""
+LEAST_TENURE = 15.0
+"""Seconds that must be left before a message is posted, which may take ten: else two workers would post it."""
+
+
+async def deliver(store: Store, notifier: Notifier, clock: Clock, tenure: Tenure | None = None) -> int:
+    """Deliver what is due now; how many went out. Raises StoreError.
+
+    `tenure`: how long this worker alone may act; None where there is no other.
+    """
     sent = 0
     for delivery in await store.undelivered(clock.now()):
         event = delivery.event
+        if tenure is not None and tenure.left(event.service_id) < LEAST_TENURE:
+            continue
         try:
             reference = await notifier.deliver(delivery)
         except UnavailableError as error:

@@ -96,8 +96,8 @@ class Rota:
     polls: DueQueue
     looks: DueQueue
     clock: Clock
-    start: Callable[[str, Callable[[], Awaitable[object]]], None]
-    """Runs a named piece of work, unless one of that name still runs."""
+    start: Callable[[str, Callable[[], Awaitable[object]], str], None]
+    """Runs a named piece of work on a service, unless one of that name still runs."""
     adopt: Callable[[PolicyFile], None]
     """Finds the service of a waiting policy now."""
 
@@ -133,8 +133,7 @@ class Reloader:
         if self._wanted is not None:
             self._follow(self._wanted)
         while self._untold:
-            event = self._untold[0]
-            await self._store.record(PassRecord(event.service_id, (), events=(event,)))
+            await self._store.tell(self._untold[:1])
             del self._untold[0]
 
     def _follow(self, wanted: Mapping[str, PolicyFile]) -> None:
@@ -147,7 +146,7 @@ class Reloader:
             taken.add(file.path)
             if (file.path, file.digest) != (managed.file.path, managed.file.digest):
                 rota.start(
-                    f"poll {managed.service_id}", partial(self._renew, managed, file)
+                    f"poll {managed.service_id}", partial(self._renew, managed, file), managed.service_id
                 )  # so that no poll runs meanwhile
         for path in [path for path in rota.waiting if path in taken or path not in wanted]:
             del rota.waiting[path]

@@ -5,10 +5,9 @@ A handful of scheduler jobs for any number of services; the due-queue says which
 
 import asyncio
 import logging
-import os
-import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from functools import partial
@@ -21,11 +20,12 @@ from autoscaler.engine import drift, outbox
 from autoscaler.engine.adoption import adopt
 from autoscaler.engine.due import DueQueue
 from autoscaler.engine.hearing import Hearing
+from autoscaler.engine.leases import NOBODYS, ROUND, Leases
 from autoscaler.engine.managed import Managed
 from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.reload import PolicyWatch, Reloader, Rota
 from autoscaler.engine.tick import Pass, Ticker
-from autoscaler.errors import OutsideError, RefusedError, StoreError
+from autoscaler.errors import FencedError, GoneError, OutsideError, RefusedError, StoreError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Clock, Heartbeat, Notifier, RenderPort, Store
 
@@ -48,6 +48,8 @@ class Parts:
     """What the worker works with."""
 
     store: Store
+    """Bound to the leases, as is that of the other parts: what a worker that was overtaken writes is refused."""
+    leases: Leases
     render: RenderPort
     notifier: Notifier
     clock: Clock
@@ -85,14 +87,24 @@ class Worker:
         )
         self._reloader = Reloader(watch, parts.store, self._rota) if watch else None
         self._hearing = Hearing(parts.store, managed, parts.clock)
+        self._leases = parts.leases
+        self._found: dict[str, str] = {}
+        """The ids of services that policies know by name."""
+        self._unfinished: set[str] = set()
+        """Services that something waits for, whichever worker has them, and whether or not a policy still names them."""
+        self._asked: set[str] = set()
+        """The services that were last claimed, with or without success."""
+        self._leaving: set[str] = set()
+        """Services that others will get once nothing runs on them here."""
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._of: defaultdict[str, set[asyncio.Task[None]]] = defaultdict(set)
+        """What is in flight, by service."""
         self._busy: set[str] = set()
         self._failures: dict[str, tuple[int, float]] = {}
         """By name of the work: how often it failed in a row, and until when it rests."""
         self._advanced_at: int | None = None
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._stopping = asyncio.Event()
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._started_at = parts.clock.now()
 
     def stop(self) -> None:
@@ -101,8 +113,8 @@ class Worker:
 
     async def run(self) -> None:
         """Work until told to stop, then finish what is in flight within the time for that."""
-        await self._beat()
         await self._hearing.hear()  # before any state is built: what is told from now on is heard
+        await self._renew()
         stopped = asyncio.create_task(self._stopping.wait())
         self._start("adoption", self._adopt)
         await asyncio.wait({stopped, *self._in_flight}, return_when=asyncio.FIRST_COMPLETED)
@@ -113,7 +125,7 @@ class Worker:
             self._hear: 1,
             self._advance_due: 0.5,
             self._deliver: 1,
-            self._beat: 5,
+            self._renew: ROUND,
             self._adopt_waiting: 5,
             self._prune: 3600,
         }
@@ -123,7 +135,7 @@ class Worker:
             scheduler.add_job(
                 self._guarded,
                 "interval",
-                args=[job.__name__.strip("_"), job],
+                args=[job.__name__.strip("_"), job, ROUND if job == self._renew else LONGEST_REST],
                 seconds=seconds,
                 misfire_grace_time=None,
                 coalesce=True,
@@ -134,6 +146,7 @@ class Worker:
         scheduler.pause()  # no new work; shutdown(wait=True) would cancel what runs
         await self._drain()
         scheduler.shutdown(wait=False)
+        await self._leases.end()
 
     async def _drain(self) -> None:
         began = time.monotonic()
@@ -151,25 +164,104 @@ class Worker:
             self._start("adoption", self._adopt)
 
     async def _adopt(self) -> None:
-        """Find the services of policies that have none yet: at the start, and again while Render is away or knows no such service."""
+        """Find the services of policies that have none yet: at the start, and again while Render is away or knows no such service.
+
+        Those of other workers are only found, so that they can be taken over.
+        """
+        for file in [file for file in self._waiting.values() if self._id_of(file) is None]:
+            await self._guarded(_adoption_of(file), partial(self._find, file))
+        if self._wanted() - self._asked:
+            await self._guarded("renew", self._renew, ROUND)
         for file in tuple(self._waiting.values()):
-            await self._guarded(_adoption_of(file), partial(self._adopt_one, file))
+            if (service_id := self._id_of(file)) is not None and self._acts_on(service_id):
+                await self._guarded(_adoption_of(file), partial(self._adopt_one, file, service_id))
 
     def _adopt_at_once(self, file: PolicyFile) -> None:
         """A file that was just saved: that its last version failed does not matter."""
         self._failures.pop(_adoption_of(file), None)
         self._start("adoption", self._adopt)
 
-    async def _adopt_one(self, file: PolicyFile) -> None:
-        parts = self._parts
-        managed = await adopt(file, parts.render, parts.store, parts.clock, self._managed)
+    def _id_of(self, file: PolicyFile) -> str | None:
+        service = file.policy.service
+        return service.id or self._found.get(service.name or "")
+
+    async def _find(self, file: PolicyFile) -> None:
+        seen = await self._parts.render.find_service(id=None, name=file.policy.service.name)
+        self._found[seen.name] = seen.id
+
+    async def _adopt_one(self, file: PolicyFile, service_id: str) -> None:
+        parts, fence = self._parts, self._leases.fence(service_id)
+        try:
+            managed = await adopt(file, parts.render, parts.store, parts.clock, self._managed)
+        except (FencedError, GoneError):
+            self._found.pop(file.policy.service.name or "", None)  # another service may have that name now
+            raise
+        if self._leases.fence(service_id) != fence or service_id in self._leaving:
+            del self._managed[managed.service_id]  # lost while it was read
+            return
         if self._waiting.get(file.path) == file:  # it may have been edited meanwhile
             del self._waiting[file.path]
         self._rota.enter(managed)
+        self._advanced_at = None
+
+    async def _renew(self) -> None:
+        """Claim again. What is lost is forgotten at once; what is too much is handed over."""
+        leases = self._leases
+        try:
+            self._unfinished = await self._parts.store.unfinished()
+            before = set(leases.held())
+            self._asked = self._wanted()
+            lost = await leases.renew(self._asked, self._sign_of_life())
+        except StoreError:
+            self._lose(leases.run_out())
+            raise
+        self._lose(lost)
+        if leases.held() - (before - lost):
+            self._advanced_at = None  # their changes may be due by another clock
+            self._start("adoption", self._adopt)
+        if too_many := leases.too_many(self._unfinished):
+            self._start("hand over", partial(self._hand_over, too_many))
+
+    def _wanted(self) -> set[str]:
+        known = {self._id_of(file) for file in self._waiting.values()} - {None}
+        return {NOBODYS, *self._managed, *self._unfinished} | {service_id for service_id in known if service_id}
+
+    def _acts_on(self, service_id: str) -> bool:
+        return service_id in self._leases.held() and service_id not in self._leaving
+
+    def _lose(self, service_ids: frozenset[str]) -> None:
+        """Another worker may act on them already."""
+        for task in self._forget(service_ids):
+            task.cancel()
+        if service_ids:
+            log.info("no longer mine: %s", ", ".join(sorted(service_ids - {NOBODYS})))
+
+    async def _hand_over(self, service_ids: Collection[str]) -> None:
+        """To a worker that has less: once what runs on them has ended, or could end no sooner."""
+        self._leaving.update(service_ids)
+        try:
+            if running := self._forget(service_ids):
+                _, late = await asyncio.wait(running, timeout=self._parts.drain)
+                for task in late:
+                    task.cancel()
+                await asyncio.gather(*late, return_exceptions=True)
+            self._forget(service_ids)  # an edit of its policy may just have ended
+            await self._leases.give_up(service_ids)
+            log.info("handed over: %s", ", ".join(sorted(service_ids)))
+        finally:
+            self._leaving.difference_update(service_ids)
+
+    def _forget(self, service_ids: Collection[str]) -> set[asyncio.Task[None]]:
+        """Begin nothing more on them; what still runs."""
+        for service_id in service_ids:
+            if (managed := self._managed.pop(service_id, None)) is not None:
+                self._rota.leave(service_id)
+                self._waiting[managed.file.path] = managed.file
+        return {task for service_id in service_ids for task in self._of.get(service_id, ())}
 
     async def _poll_due(self) -> None:
         for service_id in self._polls.pop(self._parts.clock.monotonic()):
-            self._start(f"poll {service_id}", partial(self._poll, self._managed[service_id]))
+            self._start(f"poll {service_id}", partial(self._poll, self._managed[service_id]), service_id)
 
     async def _poll(self, managed: Managed) -> None:
         async with self._slots:
@@ -184,7 +276,7 @@ class Worker:
         parts = self._parts
         for service_id in self._looks.pop(parts.clock.monotonic()):
             look = partial(drift.look, self._managed[service_id], parts.render, parts.store, parts.clock)
-            self._start(f"look {service_id}", look)
+            self._start(f"look {service_id}", look, service_id)
 
     async def _advance_due(self) -> None:
         if self._parts.dry_run:
@@ -192,11 +284,12 @@ class Worker:
         store, now = self._parts.store, self._parts.clock.now()
         if self._advanced_at is not None and now >= self._advanced_at:
             due = await store.due_changes(now)
-        else:  # at the start, or the clock went back: stored times may be void
+        else:  # at the start, or the clock went back, or services are new: stored times may be void
             due = await store.changes(states=sorted(OPEN), limit=MOST_OPEN)
         self._advanced_at = now
         for change in due:
-            self._start(f"change {change.id}", partial(self._advance, change.id))
+            if self._acts_on(change.service_id):
+                self._start(f"change {change.id}", partial(self._advance, change.id), change.service_id)
 
     async def _advance(self, change_id: str) -> None:
         change = await self._parts.store.change(change_id)  # as it is now: another step may just have ended
@@ -205,28 +298,29 @@ class Worker:
 
     async def _deliver(self) -> None:
         parts = self._parts
-        self._start("messages", partial(outbox.deliver, parts.store, parts.notifier, parts.clock))
+        self._start("messages", partial(outbox.deliver, parts.store, parts.notifier, parts.clock, self._leases))
 
-    async def _beat(self) -> None:
-        now = self._parts.clock.now()
-        await self._parts.store.beat(
-            Heartbeat(self._name, self._started_at, now, len(self._managed), self._parts.dry_run, self._parts.runs_on)
-        )
+    def _sign_of_life(self) -> Heartbeat:
+        parts, now = self._parts, self._parts.clock.now()
+        return Heartbeat(self._leases.name, self._started_at, now, len(self._managed), parts.dry_run, parts.runs_on)
 
     async def _prune(self) -> None:
         gone = await self._parts.store.prune(self._parts.clock.now() - KEEP_READINGS)
         log.info("retention: %d old rows deleted", gone)
 
-    def _start(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
-        """Run one piece of work beside the others, unless the same still runs."""
+    def _start(self, name: str, work: Callable[[], Awaitable[object]], service_id: str = "") -> None:
+        """Run one piece of work (on a service) beside the others, unless the same still runs."""
         if name in self._busy or self._stopping.is_set():
             return
         self._busy.add(name)
         task = asyncio.create_task(self._guarded(name, work), name=name)
-        self._in_flight.add(task)
-        task.add_done_callback(self._in_flight.discard)
+        for group in (self._in_flight, self._of[service_id]) if service_id else (self._in_flight,):
+            group.add(task)
+            task.add_done_callback(group.discard)
 
-    async def _guarded(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
+    async def _guarded(
+        self, name: str, work: Callable[[], Awaitable[object]], longest_rest: float = LONGEST_REST
+    ) -> None:
         """A failure ends nothing but itself, and the same work is left alone for a while."""
         failures, rests_until = self._failures.pop(name, (0, 0.0))
         now = self._parts.clock.monotonic()
@@ -236,17 +330,20 @@ class Worker:
             return
         try:
             await work()
+        except FencedError as error:
+            log.info("%s: %s", name, error)
+            self._start("renew", self._renew)
         except (OutsideError, StoreError) as error:
             log.error("%s: %s", name, error)  # noqa: TRY400 - an outside failure: the text says all
-            self._rest(name, failures, at_least=REST_REFUSED if isinstance(error, RefusedError) else 0.0)
+            self._rest(name, failures, REST_REFUSED if isinstance(error, RefusedError) else 0.0, longest_rest)
         except Exception:
             log.exception("%s failed: this is a bug, please report it", name)
-            self._rest(name, failures)
+            self._rest(name, failures, 0.0, longest_rest)
         finally:
             self._busy.discard(name)
 
-    def _rest(self, name: str, failures: int, at_least: float = 0.0) -> None:
-        rest = max(at_least, min(REST * 2 ** min(failures, 10), LONGEST_REST))
+    def _rest(self, name: str, failures: int, at_least: float, longest: float) -> None:
+        rest = max(at_least, min(REST * 2 ** min(failures, 10), longest))
         self._failures[name] = (failures + 1, self._parts.clock.monotonic() + rest)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from autoscaler.core.observations import Signal, TierChanged
+from autoscaler.engine.leases import Leases
 from autoscaler.engine.reload import PolicyWatch
 from autoscaler.engine.worker import Parts, Worker
 from autoscaler.errors import StoreError
@@ -24,6 +25,7 @@ class Bench:
         self.rig, self.folder = rig, folder
         parts = Parts(
             store=rig.store,
+            leases=Leases(rig.store, rig.clock),
             render=rig.render,
             notifier=rig.told,
             clock=rig.clock,
@@ -52,7 +54,13 @@ class Bench:
         worker = self.worker
         for _ in range(count):
             self.rig.sim.clock.advance(1)
-            for job in (worker._reloader.look_around, worker._poll_due, worker._look_due, worker._deliver):
+            for job in (
+                worker._renew,
+                worker._reloader.look_around,
+                worker._poll_due,
+                worker._look_due,
+                worker._deliver,
+            ):
                 await worker._guarded(job.__name__, job)
                 await self.settled()
 
@@ -67,7 +75,8 @@ async def bench(tmp_path):
     (folder / "api.yaml").write_text(POLICY, encoding="utf-8")
     async with running_rig(tmp_path) as rig:
         bench = Bench(rig, folder)
-        await bench.worker._adopt()
+        bench.worker._start("adoption", bench.worker._adopt)
+        await bench.settled()
         await bench.seconds(3)
         yield bench
 

@@ -5,6 +5,7 @@ import asyncio
 from autoscaler.core.durations import DAY, HOUR, MINUTE
 from autoscaler.core.observations import Told
 from autoscaler.engine.hearing import Hearing
+from autoscaler.engine.leases import Leases
 from autoscaler.engine.worker import Parts, Worker
 from autoscaler.policyfile import load_text
 from autoscaler.ports import PassRecord
@@ -159,7 +160,15 @@ async def test_the_worker_hears_while_it_runs(tmp_path):
                 heard.set()
 
         parts = Parts(
-            rig.store, rig.render, rig.told, rig.clock, rig.ticker, rig.reconciler, dry_run=False, on_pass=on_pass
+            store=rig.store,
+            leases=Leases(rig.store, rig.clock),
+            render=rig.render,
+            notifier=rig.told,
+            clock=rig.clock,
+            ticker=rig.ticker,
+            reconciler=rig.reconciler,
+            dry_run=False,
+            on_pass=on_pass,
         )
         worker = Worker(parts, [load_text(POLICY, "rig.yaml")], fleet)
         running = asyncio.create_task(worker.run())

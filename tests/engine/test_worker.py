@@ -7,16 +7,19 @@ from types import SimpleNamespace
 import pytest
 
 from autoscaler.core.change import State
+from autoscaler.engine.leases import Leases
 from autoscaler.engine.worker import Parts, Worker
 from autoscaler.errors import RefusedError, StoreError, UnavailableError
 from autoscaler.policyfile import load_text
 from tests.support.rig import BUSY, POLICY, running_rig
 
 
-def a_worker(rig, *policies, **parts):
+async def a_worker(rig, *policies, **parts):
+    """One that holds the leases of its services."""
     files = [load_text(text, f"{name}.yaml") for name, text in policies or (("rig", POLICY),)]
     fields = {
         "store": rig.store,
+        "leases": Leases(rig.store, rig.clock, name="worker"),
         "render": rig.render,
         "notifier": rig.told,
         "clock": rig.clock,
@@ -25,7 +28,9 @@ def a_worker(rig, *policies, **parts):
         "dry_run": False,
         "on_pass": lambda result, seconds: None,
     }
-    return Worker(Parts(**(fields | parts)), files, {})
+    worker = Worker(Parts(**(fields | parts)), files, {})
+    await worker._leases.renew(worker._wanted(), worker._sign_of_life())
+    return worker
 
 
 async def settled(worker):
@@ -56,7 +61,7 @@ class Work:
 )
 async def test_work_that_fails_is_left_alone_for_longer_and_longer_and_a_minute_at_most(tmp_path, error, most, least):
     async with running_rig(tmp_path) as rig:
-        worker, work = a_worker(rig), Work(error)
+        worker, work = await a_worker(rig), Work(error)
         for _ in range(3600):
             worker._start("work", work)
             await settled(worker)
@@ -81,7 +86,7 @@ async def test_a_disk_that_is_full_in_the_middle_of_a_change_hammers_neither_ren
 
         save = rig.store.save_change
         rig.store.save_change = full
-        worker = a_worker(rig)
+        worker = await a_worker(rig)
         rig.sim.calls.clear()
         caplog.clear()
         for _ in range(600):
@@ -110,7 +115,7 @@ async def test_a_policy_that_can_not_be_adopted_holds_up_no_other(tmp_path, capl
             return await seen(id=id, name=name)
 
         rig.render.find_service = find
-        worker = a_worker(rig, ("bad", service), ("good", POLICY))
+        worker = await a_worker(rig, ("bad", service), ("good", POLICY))
         with caplog.at_level(logging.CRITICAL):
             await worker._adopt()
         assert list(worker._managed) == ["srv-cukr0123456789abcdef"]
@@ -119,7 +124,7 @@ async def test_a_policy_that_can_not_be_adopted_holds_up_no_other(tmp_path, capl
 
 async def test_a_service_that_does_not_exist_is_asked_about_every_five_minutes(tmp_path):
     async with running_rig(tmp_path) as rig:
-        worker = a_worker(rig, ("gone", POLICY.replace("srv-cukr0123456789abcdef", "srv-0000000000000000gone")))
+        worker = await a_worker(rig, ("gone", POLICY.replace("srv-cukr0123456789abcdef", "srv-0000000000000000gone")))
         rig.sim.calls.clear()
         for _ in range(360):
             await worker._adopt_waiting()
@@ -130,7 +135,7 @@ async def test_a_service_that_does_not_exist_is_asked_about_every_five_minutes(t
 
 async def test_a_change_whose_time_was_stored_by_a_clock_that_was_ahead_is_looked_at_when_the_clock_goes_back(tmp_path):
     async with running_rig(tmp_path) as rig:
-        worker = a_worker(rig)
+        worker = await a_worker(rig)
         rig.load = BUSY
         await rig.run(minutes=2, seconds=30)
         rig.clock.wrong_by = 7_200_000
@@ -152,7 +157,7 @@ async def test_at_its_start_every_open_change_is_looked_at(tmp_path):
         await rig.run(minutes=2, seconds=30)
         (change,) = await rig.changes()
         calls = len(rig.sim.calls)
-        worker = a_worker(rig)
+        worker = await a_worker(rig)
         await worker._advance_due()
         await settled(worker)
         assert len(rig.sim.calls) > calls
@@ -171,7 +176,7 @@ async def test_a_worker_is_stopped_while_render_hangs_before_the_first_policy_is
             asked.set()
             await asyncio.Event().wait()
 
-        worker = a_worker(rig, render=SimpleNamespace(find_service=hang), drain=0.05)
+        worker = await a_worker(rig, render=SimpleNamespace(find_service=hang), drain=0.05)
         running = asyncio.create_task(worker.run())
         await asked.wait()
         worker.stop()

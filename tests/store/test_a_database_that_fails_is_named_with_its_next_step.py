@@ -28,7 +28,7 @@ async def _fails(work) -> str:
 
 def _pragma(store, statement):
     """Have every connection of that store begin with it."""
-    event.listen(store._engine, "connect", lambda connection, _: connection.execute(statement))
+    event.listen(store.database.engine, "connect", lambda connection, _: connection.execute(statement))
 
 
 async def test_the_folder_of_a_sqlite_file_is_created(tmp_path, open_another):
@@ -104,7 +104,7 @@ async def test_a_file_that_another_process_keeps_locked(tmp_path, open_another):
 async def test_a_full_disk_keeps_nothing_of_the_pass(tmp_path, open_another):
     store = open_another(f"sqlite:///{tmp_path}/autoscaler.db")
     await store.migrate()
-    with store._engine.connect() as connection:
+    with store.database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 40")
     await store.record(a_pass(a_reading()))
     huge = a_pass(a_reading(2), a_reading(3, settings={"BIG": "x" * 400_000}))
@@ -186,7 +186,7 @@ def test_a_url_that_cannot_serve_is_refused_without_repeating_it(url):
 def test_nothing_that_can_be_printed_of_a_store_shows_user_or_password():
     url = "postgres://founder:hunter2@db.internal:5433/app?sslpassword=hunter3"
     store = open_store(url)
-    shown = f"{store!r} {store} {store.address!r} {store.address} {store._engine!r}"
+    shown = f"{store!r} {store} {store.address!r} {store.address} {store.database.engine!r}"
     assert "Postgres at db.internal:5433, database app" in shown
     assert "hunter" not in shown
 

@@ -54,6 +54,6 @@ async def test_each_service_has_its_own_last_verdict(store):
 async def test_the_columns_say_from_when_to_when_it_stood(store, reopen):
     await _judge(store, a_verdict(10, why=Why.COOLDOWN, blockers=(COOLING, OVER_BUDGET)))
     await _judge(store, a_verdict(40, why=Why.COOLDOWN, blockers=(COOLING, OVER_BUDGET)))
-    with store._engine.connect() as connection:
+    with store.database.engine.connect() as connection:
         row = connection.exec_driver_sql("SELECT first_at, last_at, ask, why, blockers, tier FROM verdicts").one()
     assert tuple(row) == (10, 40, "hold", "cooldown", '["cooldown", "budget"]', "mvp")

@@ -77,5 +77,5 @@ async def test_the_error_of_one_that_never_went_is_kept(store):
     await _tell(store, an_event())
     await store.not_delivered("evt-1", None, "channel_not_found \0")
     assert await store.prune(10**15) == 0
-    with store._engine.connect() as connection:
+    with store.database.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT attempts, error FROM events").one() == (1, "channel_not_found \ufffd")

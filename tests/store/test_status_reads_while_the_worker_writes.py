@@ -34,6 +34,6 @@ async def test_a_reader_that_takes_long_does_not_hold_up_a_write(tmp_path, open_
 async def test_a_sqlite_commit_is_on_the_disk_before_it_is_acknowledged(tmp_path, open_another):
     store = open_another(f"sqlite:///{tmp_path}/autoscaler.db")
     await store.migrate()
-    with store._engine.connect() as connection:
+    with store.database.engine.connect() as connection:
         found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("synchronous", "foreign_keys")]
     assert found == [2, 1]  # 2 is FULL

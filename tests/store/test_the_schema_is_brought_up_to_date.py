@@ -27,7 +27,7 @@ asyncio.run(main())
 
 
 def _set_revision(store, revision):
-    with store._engine.connect().execution_options(writes=True) as connection, connection.begin():
+    with store.database.engine.connect().execution_options(writes=True) as connection, connection.begin():
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")  # noqa: S608 - a test's own words
 
 
@@ -58,13 +58,13 @@ def test_processes_that_start_at_once_migrate_once(url):
 
 
 def test_the_tables_in_the_code_are_those_that_the_migrations_make(migrated_url, store):
-    with store._engine.connect() as connection:
+    with store.database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
 
 
 def test_the_open_change_index_counts_the_states_that_core_calls_open(store):
-    with store._engine.connect() as connection:
+    with store.database.engine.connect() as connection:
         found = {index.name: index for index in metadata.tables["changes"].indexes}["one_open_change"]
         dialect = connection.dialect.name
         migrated = connection.exec_driver_sql(

@@ -1,16 +1,16 @@
 """Every query, as a plain function of a connection whose transaction is open. The caller commits."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from autoscaler.adapters.store.bodies import KINDS, MISSED, READING, SIGNAL, TIER_CHANGED, TOLD, dump, kind_of, load
 from autoscaler.adapters.store.tables import changes, events, heartbeats, journal, observations, pauses, verdicts
+from autoscaler.adapters.store.upserts import insert, upsert
 from autoscaler.core.change import OPEN, Change, JournalEntry, State
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
@@ -23,19 +23,11 @@ _VERDICTS = sa.select(verdicts.c.body, verdicts.c.first_at)
 _PENDING = sa.and_(events.c.delivered_at.is_(None), events.c.retry_at.is_not(None))
 
 
-def _insert(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """Both dialects know ON CONFLICT, and SQLAlchemy gives each its own INSERT for it."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-
-
-def _upsert(connection: Connection, table: sa.Table, row: dict[str, object]) -> None:
-    keys = [column.name for column in table.primary_key]
-    rest = {name: value for name, value in row.items() if name not in keys}
-    connection.execute(_insert(connection, table).values(row).on_conflict_do_update(index_elements=keys, set_=rest))
-
-
 def add_observations(connection: Connection, service_id: str, seen: Sequence[Observation]) -> None:
     """Append them, in the order given."""
+    if connection.dialect.name == "postgresql" and any(isinstance(one, Told) for one in seen):
+        # Numbers are given out before commits: a word with a lower number than one that was heard already would go unheard.
+        connection.execute(sa.text("LOCK TABLE observations IN SHARE ROW EXCLUSIVE MODE"))
     rows = [{"service_id": service_id, "at": one.at, "kind": kind_of(one), "body": dump(one)} for one in seen]
     if rows:
         connection.execute(sa.insert(observations), rows)
@@ -146,7 +138,7 @@ def add_change(connection: Connection, change: Change) -> None:
 def put_change(connection: Connection, change: Change) -> None:
     """Insert it or write it anew. Raises ChangeOpenError when its service has another open one."""
     try:
-        _upsert(connection, changes, _change_row(change))
+        upsert(connection, changes, _change_row(change))
     except IntegrityError:
         raise _change_open(change) from None
 
@@ -200,7 +192,7 @@ def put_journal(connection: Connection, entries: Sequence[JournalEntry]) -> None
     """Insert each or write it anew, by change and number."""
     for entry in entries:
         row = {"change_id": entry.change_id, "number": entry.number, "at": entry.at, "body": dump(entry)}
-        _upsert(connection, journal, row)
+        upsert(connection, journal, row)
 
 
 def list_journal(connection: Connection, change_id: str) -> list[JournalEntry]:
@@ -221,11 +213,13 @@ def add_events(connection: Connection, told: Sequence[Event]) -> None:
             "retry_at": 0,  # at once, whatever a clock that was set back may say
             "body": dump(event),
         }
-        connection.execute(_insert(connection, events).values(row).on_conflict_do_nothing(index_elements=["id"]))
+        connection.execute(insert(connection, events).values(row).on_conflict_do_nothing(index_elements=["id"]))
 
 
-def undelivered(connection: Connection, now: int, limit: int) -> list[Delivery]:
-    """Due events in arrival order; of a thread only the first that is still to go, with the reference of the thread's first message."""
+def undelivered(
+    connection: Connection, now: int, limit: int, service_ids: Collection[str] | None = None
+) -> list[Delivery]:
+    """Due events (of these services) in arrival order; of a thread only the first that is still to go, with the reference of its first message."""
     other = events.alias()
     first_of_thread = (
         sa.select(sa.func.min(other.c.number))
@@ -246,10 +240,17 @@ def undelivered(connection: Connection, now: int, limit: int) -> list[Delivery]:
         .order_by(events.c.number)
         .limit(limit)
     )
+    if service_ids is not None:
+        query = query.where(events.c.service_id.in_(service_ids))
     return [
         Delivery(event=load(Event, body), attempts=attempts, parent=reference)
         for body, attempts, reference in connection.execute(query)
     ]
+
+
+def service_of(connection: Connection, event_id: str) -> str | None:
+    """Of which service an event tells."""
+    return connection.scalar(sa.select(events.c.service_id).where(events.c.id == event_id))
 
 
 def mark_delivered(connection: Connection, event_id: str, at: int, reference: str | None) -> None:
@@ -272,7 +273,7 @@ def mark_not_delivered(connection: Connection, event_id: str, retry_at: int | No
 
 def put_heartbeat(connection: Connection, heartbeat: Heartbeat) -> None:
     """One row a worker."""
-    _upsert(connection, heartbeats, {"worker": heartbeat.worker, "at": heartbeat.at, "body": dump(heartbeat)})
+    upsert(connection, heartbeats, {"worker": heartbeat.worker, "at": heartbeat.at, "body": dump(heartbeat)})
 
 
 def list_heartbeats(connection: Connection) -> list[Heartbeat]:
@@ -281,9 +282,16 @@ def list_heartbeats(connection: Connection) -> list[Heartbeat]:
     return [load(Heartbeat, body) for body in connection.scalars(query)]
 
 
+def unfinished(connection: Connection) -> set[str]:
+    """Services with a change that is not over, or a message that is not delivered."""
+    changing = sa.select(changes.c.service_id).where(changes.c.state.in_(_DUE_STATES))
+    telling = sa.select(events.c.service_id).where(_PENDING)
+    return set(connection.scalars(sa.union(changing, telling)))
+
+
 def put_pause(connection: Connection, pause: Pause) -> None:
     """One a service, written anew."""
-    _upsert(connection, pauses, {"service_id": pause.service_id, "body": dump(pause)})
+    upsert(connection, pauses, {"service_id": pause.service_id, "body": dump(pause)})
 
 
 def delete_pause(connection: Connection, service_id: str) -> None:

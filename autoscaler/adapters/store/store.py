@@ -1,28 +1,21 @@
 """The store: `autoscaler.ports.Store` over SQLite or Postgres."""
 
-import asyncio
-import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
-from autoscaler.adapters.store import schema, statements
+from autoscaler.adapters.store import leasing, statements
 from autoscaler.adapters.store.address import Address, parse
-from autoscaler.adapters.store.engines import POSTGRES_CONNECTIONS, make_engine
-from autoscaler.adapters.store.failures import store_error
+from autoscaler.adapters.store.database import Database
 from autoscaler.core.change import Change, JournalEntry, State
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import Observation, Signal, TierChanged
-from autoscaler.errors import StoreError
-from autoscaler.ports import Delivery, Event, Heartbeat, PassRecord, Word
+from autoscaler.errors import FencedError, StoreError
+from autoscaler.ports import Delivery, Event, Fence, Fences, Heartbeat, PassRecord, Word
 
 Result = TypeVar("Result")
-
-_log = logging.getLogger(__name__)
 
 PAGE = 500
 """Rows that one transaction of `prune` looks at: about a millisecond of the write lock."""
@@ -33,35 +26,41 @@ def open_store(url: str, *, read_only: bool = False) -> "SqlStore":
 
     `url` is `sqlite:///folder/file.db` or Render's `postgres://…`. Raises UsageError when it is neither.
     """
-    return SqlStore(parse(url), read_only=read_only)
+    return SqlStore(Database(parse(url), read_only=read_only))
 
 
 class SqlStore:
-    """Runs its SQL in threads: one for SQLite, which has one writer, three for Postgres.
+    """Each method is one transaction, run in a thread.
 
     A cancelled await does not stop a thread: what was begun is committed or rolled back as a whole, the caller that was
     cancelled looks at the store again to see which, and `close` waits for it.
     """
 
-    def __init__(self, address: Address, *, read_only: bool) -> None:
-        self.address = address
-        self._read_only = read_only
-        self._engine = make_engine(address, read_only=read_only)
-        self._threads = ThreadPoolExecutor(1 if address.file else POSTGRES_CONNECTIONS, thread_name_prefix="store")
-        self._checked = False
-        self._closed = False
+    def __init__(self, database: Database, fences: Fences | None = None) -> None:
+        """With `fences`, what is written about a service is kept only while its fence stands."""
+        self.database = database
+        self._fences = fences
+        self._read, self._write = database.read, database.write
 
     def __repr__(self) -> str:
         return f"<SqlStore {self.address.where}>"
 
+    @property
+    def address(self) -> Address:
+        """Where it is; without a password."""
+        return self.database.address
+
+    def bound(self, fences: Fences) -> "SqlStore":
+        """The same database, for one worker."""
+        return SqlStore(self.database, fences)
+
     async def migrate(self) -> None:
         """Create the tables, or bring them up to date."""
-        await self._run(self._migrate)
+        await self.database.migrate()
 
     async def close(self) -> None:
         """Wait for what is under way and let go of the database. A second call does nothing."""
-        self._closed = True
-        await asyncio.shield(asyncio.to_thread(self._shut))
+        await self.database.close()
 
     async def record(self, record: PassRecord) -> None:
         """One pass, all of it or nothing."""
@@ -78,7 +77,7 @@ class SqlStore:
                 statements.put_verdict(connection, record.verdict)
             statements.add_events(connection, record.events)
 
-        await self._write(work)
+        await self._write_about(record.service_id, work)
 
     async def observations(self, service_id: str, since: int) -> list[Observation]:
         """In arrival order."""
@@ -112,7 +111,7 @@ class SqlStore:
             statements.add_observations(connection, change.service_id, observations)
             statements.add_events(connection, events)
 
-        await self._write(work)
+        await self._write_about(change.service_id, work)
 
     async def change(self, change_id: str) -> Change | None:
         """As last saved."""
@@ -142,15 +141,59 @@ class SqlStore:
 
     async def undelivered(self, now: int, limit: int = 50) -> list[Delivery]:
         """Oldest first."""
-        return await self._read(lambda connection: statements.undelivered(connection, now, limit))
+        own = None if self._fences is None else sorted(self._fences.held())
+        return await self._read(lambda connection: statements.undelivered(connection, now, limit, own))
 
     async def delivered(self, event_id: str, at: int, reference: str | None) -> None:
         """It arrived."""
-        await self._write(lambda connection: statements.mark_delivered(connection, event_id, at, reference))
+        await self._write_of(event_id, lambda it: statements.mark_delivered(it, event_id, at, reference))
 
     async def not_delivered(self, event_id: str, retry_at: int | None, error: str) -> None:
         """It did not arrive."""
-        await self._write(lambda connection: statements.mark_not_delivered(connection, event_id, retry_at, error))
+        await self._write_of(event_id, lambda it: statements.mark_not_delivered(it, event_id, retry_at, error))
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        """Each id once."""
+        await self._write(lambda connection: statements.add_events(connection, events))
+
+    async def unfinished(self) -> set[str]:
+        """What somebody has to carry on."""
+        return await self._read(statements.unfinished)
+
+    async def claim(
+        self, holder: str, service_ids: Collection[str], ttl: float, *, most: int | None = None
+    ) -> tuple[Fence, ...]:
+        """On SQLite nothing while another process is the file's worker; whoever succeeds it need not wait for its leases."""
+        wanted, sole, is_new = sorted(service_ids), self.database.sole, False
+
+        def work(connection: Connection) -> tuple[Fence, ...]:
+            nonlocal is_new
+            if sole is not None and (is_new := sole.take()):
+                leasing.void_all(connection)
+            return leasing.claim(connection, holder, wanted, ttl, most)
+
+        try:
+            return await self._write(work)
+        except BlockingIOError:
+            return ()
+        except StoreError:
+            if sole is not None and is_new:
+                sole.release()  # else the leases of its predecessor would stay
+            raise
+
+    async def release(self, holder: str, service_ids: Collection[str] | None = None) -> None:
+        """Anybody may take them now."""
+        await self._write(lambda connection: leasing.release(connection, holder, service_ids))
+        if service_ids is None and self.database.sole is not None:
+            self.database.sole.release()
+
+    async def leases(self) -> tuple[Fence, ...]:
+        """By service."""
+        return await self._read(leasing.standing)
+
+    async def alive(self, within: float) -> list[Heartbeat]:
+        """By name."""
+        return await self._read(lambda connection: leasing.alive(connection, within))
 
     async def pause(self, pause: Pause) -> None:
         """One a service."""
@@ -185,59 +228,33 @@ class SqlStore:
             total += gone
         return total
 
-    async def _read(self, work: Callable[[Connection], Result]) -> Result:
-        return await self._run(lambda: self._transaction(work, writes=False))
+    async def _write_about(self, service_id: str, work: Callable[[Connection], Result]) -> Result:
+        # Taken now, not in the thread: a task that outlived its lease must not write under a later one.
+        fence = self._fence(service_id)
 
-    async def _write(self, work: Callable[[Connection], Result]) -> Result:
-        return await self._run(lambda: self._transaction(work, writes=True))
+        def fenced(connection: Connection) -> Result:
+            if fence is not None:
+                leasing.check_fence(connection, fence)
+            return work(connection)
 
-    async def _run(self, work: Callable[[], Result]) -> Result:
-        if self._closed:
-            raise StoreError(f"{self.address.where} was closed; this is a mistake in the program, please report it.")
-        under_way = asyncio.wrap_future(self._threads.submit(work))
-        try:
-            # Shielded: what was seen is kept, also when it still waits its turn.
-            return await asyncio.shield(under_way)
-        except asyncio.CancelledError:
-            under_way.add_done_callback(_look_at)
-            raise
+        return await self._write(fenced)
 
-    def _transaction(self, work: Callable[[Connection], Result], *, writes: bool) -> Result:
-        try:
-            with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
-                if not self._checked:
-                    schema.check(connection, self.address)
-                    self._checked = True
-                return work(connection)
-        except SQLAlchemyError as error:
-            # Without its cause: a driver's exception may hold the URL or the values of a row.
-            raise store_error(self.address, error) from None
+    async def _write_of(self, event_id: str, work: Callable[[Connection], None]) -> None:
+        def fenced(connection: Connection) -> None:
+            service_id = None if self._fences is None else statements.service_of(connection, event_id)
+            if service_id is not None and (fence := self._fence(service_id)) is not None:
+                leasing.check_fence(connection, fence)
+            work(connection)
 
-    def _migrate(self) -> None:
-        if self.address.file is not None:
-            try:
-                self.address.file.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StoreError(
-                    f"{self.address.where}: its folder can't be created ({error.strerror}). "
-                    "Create it for this user, or point DATABASE_URL elsewhere."
-                ) from None
-        try:
-            with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-                schema.migrate(connection, self.address)
-        except SQLAlchemyError as error:
-            raise store_error(self.address, error) from None
-        self._checked = True
+        await self._write(fenced)
 
-    def _shut(self) -> None:
-        self._threads.shutdown(wait=True)
-        self._engine.dispose()
-
-
-def _look_at(abandoned: "asyncio.Future[Result]") -> None:
-    """Nobody else will hear of it any more."""
-    if error := abandoned.exception():
-        _log.warning("What a cancelled task asked the store for failed: %s", error)
+    def _fence(self, service_id: str) -> Fence | None:
+        if self._fences is None:
+            return None
+        fence = self._fences.fence(service_id)
+        if fence is None:
+            raise FencedError(service_id)
+        return fence
 
 
 def _prune_page(before: int, after: int) -> Callable[[Connection], tuple[int, int | None]]:

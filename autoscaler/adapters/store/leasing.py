@@ -1,0 +1,107 @@
+"""The queries about leases: which worker acts on a service, judged by the database's clock and by no worker's."""
+
+from collections.abc import Collection, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from autoscaler.adapters.store.bodies import load
+from autoscaler.adapters.store.tables import heartbeats, leases
+from autoscaler.adapters.store.upserts import insert
+from autoscaler.core.durations import SECOND
+from autoscaler.errors import FencedError
+from autoscaler.ports import Fence, Heartbeat
+
+_NOBODY = ""
+
+
+def check_fence(connection: Connection, fence: Fence) -> None:
+    """Raises FencedError unless this lease still stands; nobody can take it over before this transaction has ended."""
+    query = (
+        sa.select(leases.c.holder, leases.c.epoch)
+        .where(leases.c.service_id == fence.service_id)
+        .with_for_update(read=True)  # on SQLite the transaction has the write lock anyway
+    )
+    row = connection.execute(query).first()
+    if row is None or (row.holder, row.epoch) != (fence.holder, fence.epoch):
+        raise FencedError(fence.service_id)
+
+
+def claim(
+    connection: Connection, holder: str, service_ids: Sequence[str], ttl: float, most: int | None
+) -> tuple[Fence, ...]:
+    """Renew the holder's own leases of these services, and take free ones up to `most` in all."""
+    now = _now(connection)
+    until = now + round(ttl * SECOND)
+    mine = leases.c.holder == holder
+    named = leases.c.service_id.in_(service_ids)
+    _add_missing(connection, service_ids)
+    connection.execute(sa.update(leases).where(named, mine).values(expires_at=until))
+    own = sa.select(leases.c.service_id, leases.c.epoch).where(named, mine).order_by(leases.c.service_id)
+    room = len(service_ids) if most is None else most - len(connection.execute(own).all())
+    if room > 0:
+        free = (
+            sa.select(leases.c.service_id)
+            .where(named, sa.not_(mine), leases.c.expires_at <= now)
+            .order_by(leases.c.service_id)
+            .limit(room)
+            .with_for_update(skip_locked=True)  # somebody is taking it, or still writes
+        )
+        taken = sa.update(leases).where(leases.c.service_id.in_(connection.scalars(free).all()))
+        connection.execute(taken.values(holder=holder, epoch=leases.c.epoch + 1, expires_at=until))
+    connection.execute(sa.update(heartbeats).where(heartbeats.c.worker == holder).values(seen_at=now))
+    return tuple(Fence(service_id, holder, epoch) for service_id, epoch in connection.execute(own))
+
+
+def _add_missing(connection: Connection, service_ids: Sequence[str]) -> None:
+    known = set(connection.scalars(sa.select(leases.c.service_id).where(leases.c.service_id.in_(service_ids))))
+    rows = [
+        {"service_id": service_id, "holder": _NOBODY, "epoch": 0, "expires_at": 0}
+        for service_id in service_ids
+        if service_id not in known
+    ]
+    for row in rows:
+        connection.execute(insert(connection, leases).values(row).on_conflict_do_nothing())
+
+
+def release(connection: Connection, holder: str, service_ids: Collection[str] | None) -> None:
+    """Anybody may take them at once; without `service_ids` it is a good-bye of the worker."""
+    mine = sa.update(leases).where(leases.c.holder == holder)
+    if service_ids is not None:
+        mine = mine.where(leases.c.service_id.in_(service_ids))
+    else:
+        connection.execute(sa.update(heartbeats).where(heartbeats.c.worker == holder).values(seen_at=0))
+    connection.execute(mine.values(holder=_NOBODY, expires_at=0))
+
+
+def void_all(connection: Connection) -> None:
+    """Nobody lives who could hold one."""
+    connection.execute(sa.update(leases).values(expires_at=0))
+    connection.execute(sa.update(heartbeats).values(seen_at=0))
+
+
+def standing(connection: Connection) -> tuple[Fence, ...]:
+    """Those that have not run out, by service."""
+    query = (
+        sa.select(leases.c.service_id, leases.c.holder, leases.c.epoch)
+        .where(leases.c.expires_at > _now(connection))
+        .order_by(leases.c.service_id)
+    )
+    return tuple(Fence(*row) for row in connection.execute(query))
+
+
+def alive(connection: Connection, within: float) -> list[Heartbeat]:
+    """Workers that claimed within so many seconds."""
+    since = _now(connection) - round(within * SECOND)
+    query = sa.select(heartbeats.c.body).where(heartbeats.c.seen_at > since).order_by(heartbeats.c.worker)
+    return [load(Heartbeat, body) for body in connection.scalars(query)]
+
+
+def _now(connection: Connection) -> int:
+    """The database's clock, ms UTC; not the transaction's, which may have waited."""
+    words = (
+        "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+        if connection.dialect.name == "postgresql"
+        else "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+    )
+    return int(connection.exec_driver_sql(words).scalar_one())
