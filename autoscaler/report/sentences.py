@@ -121,27 +121,27 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
         Why.DISK_DOWNTIME: Words(
             "it has a disk and would be down",
             "The service has a disk, so that a change of plan takes it down for a few minutes.",
-            "Change the plan on Render yourself, at an hour when nobody minds.",
+            "`autoscaler scale` it by hand, at an hour when nobody minds.",
         ),
         Why.NOT_RESOURCE_BOUND: Words(
             "a bigger plan would not help",
             "CPU, memory and event loop have room: it is slow for another reason.",
-            "Look at what is named here first; change the plan on Render yourself if you know better.",
+            "Look at what is named here first; `autoscaler scale` it by hand if you know better.",
         ),
         Why.DID_NOT_HELP: Words(
             "the last upgrade did not help",
             "The last upgrade for the same cause made it less than a fifth better within a day.",
-            "Find out what it really waits for; change the plan on Render yourself if you know better.",
+            "Find out what it really waits for; `autoscaler scale` it by hand if you know better.",
         ),
         Why.APPROVAL_REQUIRED: Words(
             "approval is required",
             "The policy wants a person's yes for this.",
-            "Change the plan on Render yourself, or write `automatic` under `approval:`.",
+            "`autoscaler scale` it by hand, or write `automatic` under `approval:`.",
         ),
         Why.MODE_ASK: Words(
             "mode is ask",
             "With `mode: ask` every change wants a person's yes.",
-            "Change the plan on Render yourself, or set `mode: act`.",
+            "`autoscaler scale` it by hand, or set `mode: act`.",
         ),
         Why.MODE_OBSERVE: Words(
             "mode is observe",
