@@ -121,7 +121,7 @@ class RenderPort(Protocol):
         """Ask for one `deploy_only` deploy, or for a build of that commit; its id, or None when Render queued it without telling."""
         ...
 
-    async def cancel_deploy(self, service_id: str, deploy_id: str) -> None:
+    async def cancel(self, service_id: str, deploy_id: str) -> None:
         """End a deploy that is under way; that it has ended already is no failure."""
         ...
 
@@ -163,6 +163,8 @@ class EventKind(StrEnum):
     CHANGE_PROGRESS = "change_progress"
     CHANGE_LIVE = "change_live"
     CHANGE_ENDED = "change_ended"
+    CHANGE_REPORT = "change_report"
+    """Before and after, once its watch is over."""
     HELD = "held"
     """Something is asked for, and only a person can let it go on."""
     ALERT = "alert"

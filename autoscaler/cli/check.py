@@ -93,7 +93,7 @@ async def _one(parts: Checking, file: PolicyFile) -> Checked:
     explanation = await explained(parts.ticker, managed, result.verdict, parts.history, unrecorded=observations)
     if result.change is None:
         return Checked(managed, result, explanation, (), "")
-    world = await look(parts.render, result.change, managed)
+    world = await look(parts.render, result.change, managed, parts.clock.now())
     shown = preview(result.change, world, parts.clock.now())
     calls = tuple(_call(managed.service_id, write) for write in shown.writes)
     return Checked(managed, result, explanation, calls, shown.note)

@@ -143,6 +143,7 @@ async def _change(store: Store, change: Change) -> dict[str, object]:
         "reason": change.reason,
         "outcome": change.outcome,
         "requested_by": change.requested_by,
+        "report": [{"what": what, "change": text} for what, text in change.report],
         "created_at": change.created_at,
         "live_at": change.live_at,
         "ended_at": change.ended_at,

@@ -152,6 +152,8 @@ class Change:
     ended_at: int | None = None
     outcome: str = ""
     """One sentence, once it is over."""
+    report: tuple[tuple[str, str], ...] = ()
+    """Before and after, by what was measured, once the watch is over."""
 
     @property
     def is_urgent(self) -> bool:
@@ -218,5 +220,7 @@ class World:
     strain: str = ""
     """Why the smaller plan is not enough, after a down went live; empty while it is."""
     app: AppSeen | None = None
+    few_requests: float | None = None
+    """How many requests the new instance has served, while they are too few to prove anything; else None."""
     silence: tuple[int, int] | None = None
     """When the first and the last poll went unanswered since the app last answered; None when the last one was answered."""

@@ -1,14 +1,24 @@
 """What a step is chosen from: Render as it is configured, its deploys, and what the app last said."""
 
-from autoscaler.core.change import Change, World
+from dataclasses import replace
+
+from autoscaler.core.change import Change, Direction, State, World
+from autoscaler.core.strain import strain
 from autoscaler.engine.managed import Managed
 from autoscaler.ports import RenderPort
 
+NOWHERE = World(plan="", instances=0, env={}, deploys=())
 
-async def look(render: RenderPort, change: Change, managed: Managed | None) -> World:
-    """The world of a change; without a policy nobody asks the app. Raises UnavailableError and RefusedError."""
+
+async def look(render: RenderPort, change: Change, managed: Managed | None, now: int) -> World:
+    """The world of a change; without a policy nobody asks the app. Raises UnavailableError and RefusedError.
+
+    A change that is only watched is judged by what is seen anyway: Render is not asked.
+    """
+    if change.state is State.WATCHING:
+        return _with_app(NOWHERE, change, managed, now)
     service = await render.find_service(id=change.service_id, name=None)
-    return World(
+    world = World(
         plan=service.plan,
         instances=service.instances,
         env=await render.env(change.service_id, sorted(change.target.env)),
@@ -17,6 +27,25 @@ async def look(render: RenderPort, change: Change, managed: Managed | None) -> W
         render_autoscaling=service.render_autoscaling,
         has_disk=service.has_disk,
         image_backed=service.image_backed,
-        app=managed.app_seen() if managed else None,
-        silence=managed.silence if managed else None,
+    )
+    if change.state is State.SOAKING and change.live_at is not None:
+        failures = await render.failures(change.service_id, change.live_at)
+        world = replace(world, crashes=tuple(sorted(one.at for one in failures if one.at >= change.live_at)))
+    return _with_app(world, change, managed, now)
+
+
+def _with_app(world: World, change: Change, managed: Managed | None, now: int) -> World:
+    if managed is None:
+        return world
+    state, live_at = managed.state, change.live_at
+    shrunk = change.direction is Direction.DOWN and live_at is not None and change.walking_back is None
+    reading, served = state.reading, None
+    if reading is not None and live_at is not None and reading.at >= live_at:
+        served = reading.counters.get("requests")
+    return replace(
+        world,
+        app=managed.app_seen(),
+        silence=managed.silence,
+        strain=strain(state, change.target.tier, live_at, now) if shrunk and live_at is not None else "",
+        few_requests=served if served is not None and served < managed.policy.evidence.min_requests else None,
     )

@@ -28,14 +28,16 @@ from autoscaler.core.steps import (
     attempted,
     confirmed,
     next_step,
+    outrun,
     refused,
     unattempted,
     withdrawn,
 )
+from autoscaler.engine.aftermath import with_report
 from autoscaler.engine.look import look
 from autoscaler.engine.managed import Managed
 from autoscaler.errors import BadRequestError, GoneError, KeyRefusedError, OutsideError, RefusedError, UnavailableError
-from autoscaler.ports import Clock, Event, EventKind, RenderPort, Store, Tenure
+from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, RenderPort, Store, Tenure
 from autoscaler.report import messages
 
 log = logging.getLogger(__name__)
@@ -123,7 +125,7 @@ class Reconciler:
     async def _next_step(self, change: Change) -> Step:
         now = self._clock.now()
         try:
-            world = await look(self._render, change, self._managed.get(change.service_id))
+            world = await look(self._render, change, self._managed.get(change.service_id), now)
         except GoneError as error:
             if now - change.created_at < GONE_LIMIT:
                 raise
@@ -169,8 +171,9 @@ class Reconciler:
         outcome, events = "done", []
         if isinstance(write, AskDeploy | Redeploy):
             outcome = f"deploy {deploy}" if deploy else "queued, without an id"
-            key = f"{'deploying back' if change.walking_back else 'deploying'} {len(change.attempts)}{len(change.given_back)}"
-            events.append(self._event(change, key, EventKind.CHANGE_PROGRESS, _deploying(change, write)))
+            events.append(
+                self._event(change, _told_once(change, write), EventKind.CHANGE_PROGRESS, _deploying(change, write))
+            )
         await self._store.save_change(change, journal=[self._ended(entry, outcome)], events=events)
         return change, True
 
@@ -186,7 +189,7 @@ class Reconciler:
             case AskDeploy(commit=commit) | Redeploy(commit=commit):
                 return await self._render.deploy(change.service_id, commit)
             case CancelDeploy(deploy):
-                await self._render.cancel_deploy(change.service_id, deploy)
+                await self._render.cancel(change.service_id, deploy)
         return None
 
     def _ended(self, entry: JournalEntry, outcome: str) -> JournalEntry:
@@ -194,19 +197,21 @@ class Reconciler:
 
     async def _become(self, change: Change, step: Become, number: int) -> Change:
         """Save the change's next state, with what it means: what the team hears, and on which tier the app now runs."""
-        after, now = step.change, self._clock.now()
+        after, now = await with_report(change, step.change, self._store), self._clock.now()
         moved = f"{change.state} → {after.state}" + (" (walking back)" if after.walking_back else "")
         entry = JournalEntry(after.id, number, now, moved, after.outcome or "noted", now)
         observations = list(_observations(change, after, now))
-        events = [self._event(after, f"{after.state}{number}", kind, text) for kind, text in _told(change, step)]
+        told = _told(change, replace(step, change=after))
+        events = [self._event(after, f"{after.state}{number}", kind, text) for kind, text in told]
         managed = self._managed.get(after.service_id)
-        if managed is None:
-            await self._store.save_change(after, journal=[entry], events=events, observations=observations)
-        else:
-            async with managed.in_step(self._store, now):
+        try:
+            async with managed.in_step(self._store, now) if managed else nullcontext():
                 await self._store.save_change(after, journal=[entry], events=events, observations=observations)
-                for observation in observations:
-                    managed.fold(observation)
+                if managed:
+                    for observation in observations:
+                        managed.fold(observation)
+        except ChangeOpenError:  # it would turn round, but a newer change is on its way: that one decides
+            return await self._become(change, outrun(change, now), number)
         log.info("change %s of %s: %s%s", after.id, after.service, moved, f": {after.outcome}" if after.outcome else "")
         return after
 
@@ -230,6 +235,13 @@ class Reconciler:
         return Event(f"{change.id}:{key}", self._clock.now(), kind, change.service_id, message, channel, change.id)
 
 
+def _told_once(change: Change, write: AskDeploy | Redeploy) -> str:
+    """One message a walk, however often it has to ask."""
+    if isinstance(write, Redeploy):
+        return f"given back {write.deploy}"
+    return "deploying back" if change.walking_back else "deploying"
+
+
 def _deploying(change: Change, write: AskDeploy | Redeploy) -> messages.Message:
     if isinstance(write, Redeploy):
         return messages.given_back(change, write.deploy, write.commit)
@@ -242,6 +254,8 @@ def _told(before: Change, step: Become) -> list[tuple[EventKind, messages.Messag
     after = step.change
     if after.state is State.SOAKING:
         return [(EventKind.CHANGE_LIVE, messages.change_live(after))]
+    if after.report:
+        return [(EventKind.CHANGE_REPORT, messages.change_report(after))]
     if after.state is State.WATCHING or (after.state.is_final and before.state is not State.WATCHING):
         return [(EventKind.CHANGE_ENDED, messages.change_ended(after))]
     return [(EventKind.CHANGE_PROGRESS, messages.change_progress(after, step.told))] if step.told else []

@@ -108,6 +108,18 @@ def change_ended(change: Change) -> Message:
     )
 
 
+def change_report(change: Change) -> Message:
+    """The last message of a change's thread: the time before it beside the time since."""
+    span = format_duration(change.watch)
+    return Message(
+        title=f"{change.service} after {span} on {_plan(change.target)} ({change.target.tier})",
+        tone=Tone.NOTICE,
+        lines=(f"The {span} before the change beside the {span} since.",),
+        fields=(*change.report, ("Cost", monthly_step(change.origin.monthly, change.target.monthly))),
+        context=_context(change),
+    )
+
+
 def held(verdict: Verdict) -> Message:
     """Something is asked for and does not happen: what, why, what stands in the way, and what a person can do."""
     step = (

@@ -6,7 +6,7 @@ from tests.support.checkout import ROOT, name_of, source_files, syntax
 
 PURE = ("autoscaler/core/", "autoscaler/report/")
 CLOCKS_AND_FILES = frozenset({"now", "utcnow", "today", "open", "print", "input", "urlopen", "urlretrieve"})
-WRITES = frozenset({"set_plan", "set_env", "set_instances", "deploy"})
+WRITES = frozenset({"cancel", "set_plan", "set_env", "set_instances", "deploy"})
 
 
 def calls(tree: ast.AST) -> set[str]:

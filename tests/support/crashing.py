@@ -119,7 +119,7 @@ class PlainRender:
         self.writes.append("ask for a deploy" + (f" of commit {commit}" if commit else " (deploy_only)"))
         return deploy.id if self.tells else None
 
-    async def cancel_deploy(self, service_id: str, deploy_id: str) -> None:
+    async def cancel(self, service_id: str, deploy_id: str) -> None:
         with suppress(Refused):
             lifecycle.cancel(self.world, self.service, self.service.deploy(deploy_id), self.clock.now())
         self.writes.append(f"cancel deploy {deploy_id} of ours")

@@ -109,7 +109,7 @@ class RenderAdapter:
                 deploy = await self._client.create_deploy(service_id, deploy_mode="build_and_deploy", commit_id=commit)
         return deploy.id if deploy else None
 
-    async def cancel_deploy(self, service_id: str, deploy_id: str) -> None:
+    async def cancel(self, service_id: str, deploy_id: str) -> None:
         """End a deploy that is under way."""
         with _translated():
             try:

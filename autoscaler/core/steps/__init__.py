@@ -28,7 +28,7 @@ from autoscaler.core.steps.kinds import (
 )
 from autoscaler.core.steps.preflight import preflight, under_way
 from autoscaler.core.steps.verify import soak, watch
-from autoscaler.core.steps.writes import missing, person, scale_out
+from autoscaler.core.steps.writes import foreign_plan, missing, person, scale_out
 
 __all__ = [
     "AskDeploy",
@@ -45,6 +45,7 @@ __all__ = [
     "attempted",
     "confirmed",
     "next_step",
+    "outrun",
     "refused",
     "unattempted",
     "withdrawn",
@@ -61,7 +62,7 @@ def next_step(change: Change, world: World, now: int, look_every: int) -> Step:
         case State.SOAKING:
             return soak(change, world, now, look_every)
         case State.WATCHING:
-            return watch(change, now)
+            return watch(change, world, now)
         case _:
             return Wait(now + HOUR, "nothing is left to do")
 
@@ -129,6 +130,13 @@ def abandoned(change: Change, words: str, now: int) -> Become:
     return ended(change, State.FAILED, f"the service is gone: {words}", now)
 
 
+def outrun(change: Change, now: int) -> Become:
+    """It was only watched, and a newer change of the service has begun: what runs is that one's affair now."""
+    return Become(
+        replace(change, state=State.DONE, outcome=f"{change.outcome}; since then a newer change has begun", due_at=now)
+    )
+
+
 def withdrawn(change: Change, why: str, now: int) -> Become:
     """It has not begun, and may not begin any more."""
     return ended(change, State.SUPERSEDED, f"{why}; nothing was changed", now)
@@ -138,6 +146,8 @@ def _apply(change: Change, world: World, now: int, look_every: int) -> Step:
     back = change.walking_back
     if back is None and (whose := _taken_over(change, world)) is not None:
         return overtake(change, whose, now)
+    if back is not None and not change.overtaken and (whose := foreign_plan(change, world)) is not None:
+        return Become(replace(change, overtaken=True, walking_back=f"{back}; {whose} meanwhile"))
     step = cancelling(change, world, now, look_every) or _next_write(change, world, now, look_every)
     if step is not None:
         return step

@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
-from autoscaler.core.change import AppSeen, Change, Rung, State, World
-from autoscaler.core.durations import MINUTE, format_duration
+from autoscaler.core.change import AppSeen, Change, Direction, Rung, State, World
+from autoscaler.core.durations import MINUTE, SECOND, format_duration
 from autoscaler.core.steps.kinds import Become, Step, Wait, ended, walk_back
 
+GLANCE = 30 * SECOND
+"""Between two looks at what soaks."""
+CRASH_LOOP = 3
+"""So many failures of instances in one soak are a crash loop."""
 UNASKED = 10 * MINUTE
 """How long a poll is waited for: a worker that was away has not asked yet, and only who asks can meet with silence."""
 
@@ -14,22 +18,36 @@ def soak(change: Change, world: World, now: int, look_every: int) -> Step:
     """Its end is decided by polls made since it went live: one answer proves it, a soak's length of silence turns it back."""
     live_at = change.live_at or now
     over = live_at + change.soak
+    if cause := _not_enough(change, world):
+        return walk_back(change, cause, now)
     if now < over:
-        return Wait(over, "soaking")
+        return Wait(min(over, now + GLANCE), "soaking")
     if world.app is not None and world.app.at >= live_at:
-        return _watching(change, f"{change.target.plan} is live{_mismatch(change.target, world.app)}", now)
+        few = "" if world.few_requests is None else f", unproven ({world.few_requests:.0f} requests so far)"
+        return _watching(change, f"{change.target.plan} is live{few}{_mismatch(change.target, world.app)}", now)
     if world.suspended:
         outcome = f"somebody suspended the service; {change.target.plan} had gone live, unproven"
         return ended(change, State.SUPERSEDED, outcome, now)
     return _unanswered(change, world, now, look_every)
 
 
-def watch(change: Change, now: int) -> Step:
-    """Until its time is over."""
+def watch(change: Change, world: World, now: int) -> Step:
+    """Until its time is over. A downgrade is taken back as soon as it proves too small; an up only waits for its report."""
     until = (change.live_at or change.created_at) + change.watch
+    if change.direction is Direction.DOWN and (cause := _not_enough(change, world)):
+        return walk_back(change, cause, now)
     if now < until:
-        return Wait(until, "watching")
+        return Wait(until if change.direction is Direction.UP else min(until, now + MINUTE), "watching")
     return Become(replace(change, state=State.DONE, due_at=now))
+
+
+def _not_enough(change: Change, world: World) -> str:
+    """Why what went live is not kept: for an up only a crash loop, for a down whatever shows that the plan is too small."""
+    if change.direction is Direction.DOWN and world.strain:
+        return f"returned, as {world.strain}"
+    if change.state is State.SOAKING and len(world.crashes) >= CRASH_LOOP:
+        return f"its instances failed {len(world.crashes)} times since it went live"
+    return ""
 
 
 def _unanswered(change: Change, world: World, now: int, look_every: int) -> Step:

@@ -45,7 +45,7 @@ def missing(change: Change, world: World) -> Iterator[Write]:
     if not same_plan(world.plan, new.plan) and _is_ours(change, "plan", as_found=as_found, left=left):
         plan.append(SetPlan(new.plan))
     smaller = is_smaller(world.plan, new.plan)
-    if smaller and change.overtaken and not plan:
+    if smaller and not plan:
         return  # what was to be restored belongs to a larger plan than the person's
     upward = (change.direction is Direction.UP) != (change.walking_back is not None)
     grows = upward if smaller is None else smaller
@@ -66,9 +66,8 @@ def person(change: Change, world: World) -> str | None:
     plan takes over. A variable that is edited later is left alone, and runs with the next deploy.
     """
     old, new = _walk(change)
-    as_found, left = same_plan(world.plan, old.plan), _left_plan(change, world)
-    if not same_plan(world.plan, new.plan) and not _is_ours(change, "plan", as_found=as_found, left=left):
-        return f"somebody set the plan to {world.plan}"
+    if (plan := foreign_plan(change, world)) is not None:
+        return plan
     if change.attempts:
         return None
     wanted = {new.instances} if "instances" in change.written else {old.instances, new.instances}
@@ -80,6 +79,15 @@ def person(change: Change, world: World) -> str | None:
         if now != value and not _is_ours(change, f"env:{name}", as_found=as_found, left=left):
             return f"somebody changed {name}"
     return None
+
+
+def foreign_plan(change: Change, world: World) -> str | None:
+    """Whether the plan is one that somebody else has set since this walk began."""
+    old, new = _walk(change)
+    as_found, left = same_plan(world.plan, old.plan), _left_plan(change, world)
+    if same_plan(world.plan, new.plan) or _is_ours(change, "plan", as_found=as_found, left=left):
+        return None
+    return f"somebody set the plan to {world.plan}"
 
 
 def _is_ours(change: Change, what: str, *, as_found: bool, left: bool) -> bool:
