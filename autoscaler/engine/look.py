@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from autoscaler.core.change import Change, Direction, State, World
+from autoscaler.core.change import Change, State, World
 from autoscaler.core.strain import strain
 from autoscaler.engine.managed import Managed
 from autoscaler.ports import RenderPort
@@ -38,7 +38,6 @@ def _with_app(world: World, change: Change, managed: Managed | None, now: int) -
     if managed is None:
         return world
     state, live_at = managed.state, change.live_at
-    shrunk = change.direction is Direction.DOWN and live_at is not None and change.walking_back is None
     reading, served = state.reading, None
     if reading is not None and live_at is not None and reading.at >= live_at:
         served = reading.counters.get("requests")
@@ -46,6 +45,6 @@ def _with_app(world: World, change: Change, managed: Managed | None, now: int) -
         world,
         app=managed.app_seen(),
         silence=managed.silence,
-        strain=strain(state, change.target.tier, live_at, now) if shrunk and live_at is not None else "",
+        strain="" if live_at is None else strain(state, change.target.tier, live_at, now),
         few_requests=served if served is not None and served < managed.policy.evidence.min_requests else None,
     )
