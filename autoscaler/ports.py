@@ -9,7 +9,7 @@ from typing import Protocol
 from autoscaler.core.change import Change, DeploySeen, JournalEntry, State
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Missed, Observation, Signal, TierChanged, Told
+from autoscaler.core.observations import Missed, Observation, Overridden, Signal, TierChanged, Told
 from autoscaler.core.policy import Health
 from autoscaler.core.samples import STEP, Sample
 from autoscaler.report.messages import Message
@@ -265,6 +265,10 @@ class History(Protocol):
 
     async def kills(self, service_id: str) -> list[Signal]:
         """Every instance that was ever ended for want of memory, as it was heard of."""
+        ...
+
+    async def overrides(self, service_id: str) -> list[Overridden]:
+        """Every value of our env vars that people ever set, oldest first."""
         ...
 
     async def changes(

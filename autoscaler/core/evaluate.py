@@ -92,6 +92,8 @@ class Decision:
     """Of an up: that memory seems to leak, so that a restart would do as well."""
     taken_over_at: int | None = None
     """When somebody else last changed plan or count, ms UTC."""
+    fought_at: int | None = None
+    """When somebody took back what we changed for the second time within a day, ms UTC."""
 
 
 _CLOCK = "time"
@@ -122,6 +124,7 @@ def decide(state: State, now: int) -> Decision:
         floor=floor,
         deploy_loop=state.is_deploy_loop(now),
         taken_over_at=state.lessons.taken_over_at,
+        fought_at=state.lessons.fought_at,
     )
     if reasons := _satisfied(policy.emergency, emergency):
         to = policy.emergency.to if policy.emergency else None

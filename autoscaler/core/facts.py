@@ -30,6 +30,12 @@ class Facts:
     """Whether Render has been looked at; until then nobody knows the rung."""
     suspended: bool = False
     has_disk: bool = False
+    render_autoscaling: bool = False
+    image_backed: bool = False
+    build_not_live: str = ""
+    """Why a deploy might ship another build than the one that serves; empty when it can't."""
+    pause: Pause | None = None
+    """Somebody's, if any is in force."""
     open_change: str | None = None
     """The id of the change that is under way."""
     preempts: str = ""

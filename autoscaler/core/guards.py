@@ -6,12 +6,16 @@ from enum import StrEnum
 
 from autoscaler.core.durations import DAY, HOUR, MINUTE
 from autoscaler.core.evaluate import Ask, Decision, Progress
-from autoscaler.core.facts import Facts
+from autoscaler.core.facts import Facts, Pause
 from autoscaler.core.policy import Mode, Policy, Tier
 from autoscaler.core.values import format_value
 
 QUARANTINE, LONGEST_QUARANTINE = 10 * MINUTE, 6 * HOUR
 """How long a step that failed is not tried again: doubled with every failure in a row."""
+
+
+FIGHT_ENDS = 7 * DAY
+"""After so long without another round it is worth a try again."""
 
 
 class Why(StrEnum):
@@ -23,10 +27,14 @@ class Why(StrEnum):
     TIER_UNKNOWN = "tier_unknown"
     OFF_LADDER = "off_ladder"
     SUSPENDED = "suspended"
+    PAUSED = "paused"
     OBSERVER_SUSPECT = "observer_suspect"
     UNREACHABLE = "unreachable"
     CHANGE_OPEN = "change_open"
     AT_TOP = "at_top"
+    BUILD_NOT_LIVE = "build_not_live"
+    WIDE_REFUSED = "wide_refused"
+    FIGHT = "fight"
     LOWER_TIER_WOULD_GO_UP = "lower_tier_would_go_up"
     FLOOR = "floor"
     UP_BUILDING = "up_building"
@@ -54,6 +62,10 @@ class Why(StrEnum):
 _FOR_PEOPLE = frozenset(
     {
         Why.OFF_LADDER,
+        Why.PAUSED,
+        Why.BUILD_NOT_LIVE,
+        Why.WIDE_REFUSED,
+        Why.FIGHT,
         Why.UNREACHABLE,
         Why.AT_TOP,
         Why.BUDGET,
@@ -169,12 +181,15 @@ def _blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier | N
     up = decision.ask is Ask.UP
     if facts.suspended:
         yield Blocker(Why.SUSPENDED)
+    if facts.pause is not None and not (facts.pause.down_only and up):
+        yield Blocker(Why.PAUSED, facts.pause.until, _pause_words(facts.pause))
     if facts.open_change:
         yield Blocker(Why.CHANGE_OPEN, detail=facts.open_change)
     yield from _sight(decision, facts)
     if target is None:
         yield Blocker(Why.AT_TOP)
         return
+    yield from _render_blockers(policy, decision, facts, target)
     if not up:
         yield from _down_blockers(policy, decision, target)
     if decision.deploy_loop and not decision.emergency:
@@ -187,6 +202,24 @@ def _blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier | N
         yield from _budget(policy, decision, facts, target)
         yield from _use(decision)
     yield from _consent(policy, decision, facts)
+
+
+def _pause_words(pause: Pause) -> str:
+    return f"by {pause.who}" + (f": {pause.note}" if pause.note else "")
+
+
+def _render_blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier) -> Iterator[Blocker]:
+    """What Render, or somebody who uses it, would make of the change."""
+    if facts.build_not_live and (facts.image_backed or not decision.emergency):
+        yield Blocker(Why.BUILD_NOT_LIVE, detail=facts.build_not_live)
+    here = policy.tier(decision.tier or "")
+    if here is not None and target.instances != here.instances:
+        if facts.has_disk:
+            yield Blocker(Why.WIDE_REFUSED, detail="it has a disk, so it runs as one instance")
+        elif facts.render_autoscaling:
+            yield Blocker(Why.WIDE_REFUSED, detail="Render's own autoscaling sets the number of instances")
+    if decision.fought_at is not None and not decision.emergency and decision.at < decision.fought_at + FIGHT_ENDS:
+        yield Blocker(Why.FIGHT, decision.fought_at + FIGHT_ENDS)
 
 
 def _is_return(decision: Decision) -> bool:

@@ -16,6 +16,8 @@ MOST_DOUBLINGS = 3
 LONGEST = 28 * DAY
 """No window grows beyond it: readings are kept for 30 days, and a restart rebuilds windows from them."""
 OUT_OF_MEMORY = "oom_kills"
+MOST_REVERTS = 2
+"""So often within a day, and it is a fight: one side has to give way, and it is the bot."""
 
 _Size = tuple[str, int]
 """Plan and instances: a tier may be renamed without being another one."""
@@ -31,7 +33,17 @@ class _Down:
 class Lessons:
     """Folded with every tier change and signal."""
 
-    __slots__ = ("_doublings", "_down", "_lent", "_policy", "running", "taken_over_at")
+    __slots__ = (
+        "_doublings",
+        "_down",
+        "_lent",
+        "_ours",
+        "_policy",
+        "_reverts",
+        "fought_at",
+        "running",
+        "taken_over_at",
+    )
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -43,6 +55,11 @@ class Lessons:
         """Our last down, while it may still fail."""
         self._doublings: dict[tuple[_Size, _Size], int] = {}
         self._lent: list[str] = []
+        self._ours: TierChanged | None = None
+        """What ran before our last change, while that is what runs."""
+        self._reverts: list[int] = []
+        self.fought_at: int | None = None
+        """When somebody took back a change of ours for the second time within a day, ms; a change by hand ends the fight."""
 
     @property
     def lent_from(self) -> str | None:
@@ -73,7 +90,8 @@ class Lessons:
             return
         if change.tier is not None and change.tier == before.tier:
             return  # another count is the same rung only where Render's own autoscaling sets it
-        if change.by is None:
+        self._note_revert(before, change)
+        if change.by is None or change.by_hand:
             self.taken_over_at = change.at
         self._settle(change.at)
         up = self._is_up(before, change)
@@ -84,6 +102,16 @@ class Lessons:
             self._failed(self._down)
         elif not up:
             self._down = None if change.by is None else _Down(change.at, _size(before), _size(change))
+
+    def _note_revert(self, before: TierChanged, change: TierChanged) -> None:
+        """A Blueprint that pins the plan sets back what we change, again and again."""
+        if change.by_hand:
+            self._reverts, self.fought_at = [], None
+        if change.by is None and self._ours is not None and _size(change) == _size(self._ours):
+            self._reverts = [at for at in self._reverts if change.at - at < DAY] + [change.at]
+            if len(self._reverts) >= MOST_REVERTS:
+                self.fought_at = change.at
+        self._ours = before if change.by is not None else None
 
     @property
     def _week(self) -> int:

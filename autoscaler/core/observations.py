@@ -92,6 +92,8 @@ class TierChanged:
     """The id of our change that did it; None: somebody else, or it was so when we first looked."""
     scheduled: bool = False
     """Whether a schedule raised it, or it was given back after one."""
+    by_hand: bool = False
+    """Whether `by` is a change that a person asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +115,17 @@ class Told(Signal):
     note: str = ""
 
 
-Observation = Reading | Missed | Masked | TierChanged | Signal | Told
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """Somebody gave one of our env vars a value of their own on this rung: it counts instead of the policy's, until that is edited."""
+
+    at: int
+    tier: str
+    name: str
+    value: str | None
+    """None: it is the policy's again."""
+    digest: str
+    """Of the policy file that it overrides."""
+
+
+Observation = Reading | Missed | Masked | TierChanged | Signal | Told | Overridden

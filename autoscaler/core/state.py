@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from autoscaler.core.attribution import MEMORY, Trigger, Usage, trigger
-from autoscaler.core.conditions import Condition
+from autoscaler.core.conditions import Condition, quarter
 from autoscaler.core.durations import NEVER
 from autoscaler.core.fit import Peaks
 from autoscaler.core.lessons import OUT_OF_MEMORY, Lessons
 from autoscaler.core.masks import Clock
 from autoscaler.core.metrics import Kind
-from autoscaler.core.observations import Masked, Missed, Observation, Reading, Signal, TierChanged
+from autoscaler.core.observations import Masked, Missed, Observation, Overridden, Reading, Signal, TierChanged
 from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.ratio import rate_window
 from autoscaler.core.told import CountWatch, ValueWatch
@@ -51,9 +51,13 @@ class State:
         self.usage = Usage(policy.evidence, every)
         self.patience = 1
         """How many times its own windows the way down from this tier must hold."""
+        self.shrunk = False
+        """Whether this tier runs since a downgrade of ours: then a quarter of a window is looked at as well."""
         self.clock = Clock()
         self.memory_clock = Clock()
         """Memory is masked only after our own downgrade: what a starting app needs, it needs."""
+        self.overrides: dict[tuple[str, str], Overridden] = {}
+        """By tier and name: the values of our env vars that people have set."""
         self._holding = Holding()
         self._watches: dict[Key, Watch] = {}
         self._told: list[CountWatch | ValueWatch] = []
@@ -83,6 +87,8 @@ class State:
                 self._tier_changed(observation)
             case Signal():
                 self._signal(observation)
+            case Overridden(tier=tier, name=name):
+                self.overrides[tier, name] = observation
         self._settle()
 
     @property
@@ -204,6 +210,7 @@ class State:
             return  # the first look tells on which rung all the evidence so far was seen
         is_up = bool(before and after and self.policy.rank(after.name) > self.policy.rank(before.name))
         self.usage.moved(change.at, self._triggers(before, change.at) if before and is_up else ())
+        self.shrunk = after is not None and not is_up and change.by is not None
         kept = tuple(name for name in self._counted() if name not in change.spent)
         self._start_windows(keep=kept)
         if before and after and not is_up and change.by is not None:
@@ -227,7 +234,8 @@ class State:
         self._of_memory, self._of_load = (Watches(self.policy.evidence, self.every) for _ in range(2))
         self._told = []
         self._holding.bits = self._holding.past = 0
-        for key, condition in _all_keys(self.policy, self.patience):
+        shrunk = self.policy.tier(self.tier or "") if self.shrunk else None
+        for key, condition in _all_keys(self.policy, self.patience, shrunk):
             if key not in self._watches:
                 bit = Bit(self._holding, len(self._watches))
                 if condition.metric.kind in {Kind.COUNTED, Kind.BUSINESS}:
@@ -289,7 +297,7 @@ def _longest_down(policy: Policy) -> int:
     return max((condition.window for rule in rules if rule for condition in rule.conditions), default=0)
 
 
-def _all_keys(policy: Policy, patience: int) -> Iterator[tuple[Key, Condition]]:
+def _all_keys(policy: Policy, patience: int, shrunk: Tier | None) -> Iterator[tuple[Key, Condition]]:
     for tier in policy.tiers:
         for rules in (policy.up_rules(tier), policy.emergency):
             yield from ((up_key(condition), condition) for condition in (rules.conditions if rules else ()))
@@ -297,3 +305,6 @@ def _all_keys(policy: Policy, patience: int) -> Iterator[tuple[Key, Condition]]:
         conditions = down.conditions if down else ()
         yield from ((down_key(condition, policy, tier, patience), condition) for condition in conditions)
     yield from ((up_key(alert.when), alert.when) for alert in policy.alerts)
+    rules = policy.up_rules(shrunk) if shrunk else None
+    for condition in rules.conditions if rules else ():
+        yield up_key(quarter(condition)), quarter(condition)

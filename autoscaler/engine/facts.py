@@ -29,14 +29,18 @@ async def gather(managed: Managed, store: History, decision: Decision) -> Facts:
         tier_known=managed.state.tier_known,
         suspended=seen.suspended,
         has_disk=seen.has_disk,
+        render_autoscaling=seen.render_autoscaling,
+        image_backed=seen.image_backed,
+        build_not_live=managed.sight.build_not_live,
     )
     if decision.ask is Ask.HOLD:
         return facts
     recent = await store.changes(seen.id, limit=100)
+    pause = await store.paused(seen.id)
     failures = _failures(recent, decision.target)
     under_way = next((change for change in recent if change.state.is_open), None)
     makes_way = under_way is not None and decision.emergency and _makes_way(under_way, managed, decision)
-    ended = [change.ended_at for change in recent if change.ended_at is not None]
+    ended = [change.ended_at for change in recent if change.ended_at is not None and not change.follows]
     today = (change.created_at for change in recent if decision.at - change.created_at < DAY and _counts(change))
     return replace(
         facts,
@@ -44,6 +48,7 @@ async def gather(managed: Managed, store: History, decision: Decision) -> Facts:
         open_change=under_way.id if under_way and not makes_way else None,
         preempts=under_way.id if under_way and makes_way else "",
         last_change_ended=max(ended, default=None),
+        pause=pause if pause and (pause.until is None or decision.at < pause.until) else None,
         changes_today=tuple(today),
         failed_tries=len(failures),
         failed_at=failures[0].ended_at if failures else None,
@@ -55,7 +60,7 @@ async def gather(managed: Managed, store: History, decision: Decision) -> Facts:
 def _counts(change: Change) -> bool:
     """Whether it is one of the day's changes: one that met an obstacle before its first write changed nothing."""
     is_return = change.scheduled and change.direction is Direction.DOWN
-    return change.before is not None and not change.emergency and not is_return
+    return change.before is not None and not change.is_urgent and not is_return
 
 
 def _failures(recent: Sequence[Change], target: str | None) -> list[Change]:

@@ -31,6 +31,11 @@ class Sight:
     """When Render's API last answered about this service, ms."""
     switching: bool = False
     """Whether a deploy was switching over at that time."""
+    build_not_live: str = ""
+    """Why a deploy of ours might have shipped another build than the one that served then; empty when it could not."""
+    looks: int = 0
+    updated_at: int | None = None
+    """Render's `updatedAt` of the service when all of it was last read."""
 
 
 @dataclass(slots=True)
@@ -95,7 +100,8 @@ class Managed:
         ]
         taught.sort(key=lambda one: one.at)
         since = now - horizon(self.policy, _patience(self.policy, taught))
-        earlier = [one for one in taught if one.at < since]
+        earlier: list[Observation] = [one for one in taught if one.at < since]
+        earlier += [one for one in await store.overrides(self.service_id) if one.at < since]
         observations = await store.observations(self.service_id, since)
         self.state, self.silence, self.heard = State(self.policy, self.state.every), None, set()
         for observation in (*earlier, *observations):
@@ -128,9 +134,13 @@ class Managed:
         return AppSeen(reading.at, dict(reading.settings))
 
 
-def rung(tier: Tier) -> Rung:
-    """The tier as a change freezes it."""
-    return Rung(tier.name, tier.plan, tier.instances, dict(tier.env), tier.monthly)
+def rung(managed: Managed, tier: Tier) -> Rung:
+    """The tier as a change freezes it: with what people set instead of its values since the policy file was last edited."""
+    mine = ((key, one) for key, one in managed.state.overrides.items() if one.digest == managed.file.digest)
+    theirs = {
+        name: one.value for (of, name), one in mine if of == tier.name and name in tier.env and one.value is not None
+    }
+    return Rung(tier.name, tier.plan, tier.instances, {**tier.env, **theirs}, tier.monthly)
 
 
 def horizon(policy: Policy, patience: int = 1) -> int:

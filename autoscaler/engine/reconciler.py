@@ -197,13 +197,13 @@ class Reconciler:
 
     async def _become(self, change: Change, step: Become, number: int) -> Change:
         """Save the change's next state, with what it means: what the team hears, and on which tier the app now runs."""
-        after, now = await with_report(change, step.change, self._store), self._clock.now()
+        managed, now = self._managed.get(change.service_id), self._clock.now()
+        after = await with_report(change, step.change, self._store, managed, now)
         moved = f"{change.state} → {after.state}" + (" (walking back)" if after.walking_back else "")
         entry = JournalEntry(after.id, number, now, moved, after.outcome or "noted", now)
         observations = list(_observations(change, after, now))
         told = _told(change, replace(step, change=after))
         events = [self._event(after, f"{after.state}{number}", kind, text) for kind, text in told]
-        managed = self._managed.get(after.service_id)
         try:
             async with managed.in_step(self._store, now) if managed else nullcontext():
                 await self._store.save_change(after, journal=[entry], events=events, observations=observations)
@@ -256,6 +256,8 @@ def _told(before: Change, step: Become) -> list[tuple[EventKind, messages.Messag
         return [(EventKind.CHANGE_LIVE, messages.change_live(after))]
     if after.report:
         return [(EventKind.CHANGE_REPORT, messages.change_report(after))]
+    if before.state is after.state is State.WATCHING:
+        return [(EventKind.NOTICE, messages.crash_loop(after, step.told))] if step.told else []
     if after.state is State.WATCHING or (after.state.is_final and before.state is not State.WATCHING):
         return [(EventKind.CHANGE_ENDED, messages.change_ended(after))]
     return [(EventKind.CHANGE_PROGRESS, messages.change_progress(after, step.told))] if step.told else []
@@ -265,7 +267,7 @@ def _observations(before: Change, after: Change, now: int) -> list[Observation]:
     """The tier changes when its deploy is live, not when it is asked for."""
     if after.state is State.SOAKING and before.state is not State.SOAKING:
         rung, cause = after.target, (after.spent, after.id, after.scheduled)
-        return [TierChanged(now, rung.tier, rung.plan, rung.instances, *cause)]
+        return [TierChanged(now, rung.tier, rung.plan, rung.instances, *cause, by_hand=after.by_hand)]
     if after.state is State.UNDONE and after.live_at is not None:
         return [TierChanged(now, after.origin.tier, after.origin.plan, after.origin.instances, by=after.id)]
     return []

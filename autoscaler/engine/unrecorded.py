@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from autoscaler.core.change import Change, JournalEntry, State
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Observation, Signal, TierChanged
+from autoscaler.core.observations import Observation, Overridden, Signal, TierChanged
 from autoscaler.ports import PassRecord, Store
 
 
@@ -29,6 +29,10 @@ class Unrecorded:
     async def kills(self, service_id: str) -> list[Signal]:
         """Every one that was ever heard of."""
         return await self._store.kills(service_id) if self._store else []
+
+    async def overrides(self, service_id: str) -> list[Overridden]:
+        """Oldest first."""
+        return await self._store.overrides(service_id) if self._store else []
 
     async def changes(
         self, service_id: str | None = None, *, states: Sequence[State] | None = None, limit: int = 100

@@ -43,6 +43,26 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
         Why.SUSPENDED: Words(
             "the service is suspended", "The service is suspended on Render.", "Resume it on Render when it should run."
         ),
+        Why.PAUSED: Words(
+            "paused",
+            "Somebody has paused it.",
+            "`autoscaler resume` ends the pause.",
+        ),
+        Why.BUILD_NOT_LIVE: Words(
+            "a deploy would ship another build",
+            "The newest build is not the one that serves, and a deploy of mine might ship it.",
+            "Deploy what should run, on Render; then this goes on.",
+        ),
+        Why.WIDE_REFUSED: Words(
+            "it can't have another number of instances",
+            "Render would refuse that number of instances.",
+            "Write the tier with the instances that it has, or take the obstacle away on Render.",
+        ),
+        Why.FIGHT: Words(
+            "somebody sets the plan back",
+            "Twice within a day somebody, or a Blueprint, took back what I had changed.",
+            "Take `plan:` out of the Blueprint's render.yaml, or agree who decides; then `autoscaler scale` it by hand once.",
+        ),
         Why.OBSERVER_SUSPECT: Words(
             "many services went silent at once",
             "So many services went silent at once that it may be my own sight.",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from autoscaler.core.durations import DAY, HOUR, MINUTE
 from autoscaler.core.evaluate import Ask, Decision, Progress, Role
-from autoscaler.core.facts import Facts
+from autoscaler.core.facts import Facts, Pause
 from autoscaler.core.fit import Misfit
 from autoscaler.core.guards import Verdict, Why, judge
 from autoscaler.core.metrics import METRICS
@@ -50,6 +50,11 @@ REQUIRED = a_policy(
 ASK = a_policy(mode="ask")
 OBSERVE = a_policy(mode="observe")
 
+WIDE = POLICY.model_copy(
+    update={"tiers": tuple(tier.model_copy(update={"instances": n + 1}) for n, tier in enumerate(POLICY.tiers))}
+)
+MINE = Pause("srv-1", NOW - HOUR, NOW + HOUR, down_only=True, who="ada")
+
 CASES: dict[Why, tuple[Decision, Policy, dict[str, Any], Decision, Policy, dict[str, Any]]] = {
     # what yields it: decision, policy, facts; and the same with one thing changed, which does not
     Why.GO: (UP, POLICY, {}, HOLD, POLICY, {}),
@@ -57,6 +62,17 @@ CASES: dict[Why, tuple[Decision, Policy, dict[str, Any], Decision, Policy, dict[
     Why.TIER_UNKNOWN: (HOLD, POLICY, {"tier_known": False}, HOLD, POLICY, {}),
     Why.OFF_LADDER: (replace(HOLD, tier=None), POLICY, {}, HOLD, POLICY, {}),
     Why.SUSPENDED: (UP, POLICY, {"suspended": True}, UP, POLICY, {}),
+    Why.PAUSED: (DOWN, POLICY, {"pause": MINE}, UP, POLICY, {"pause": MINE}),
+    Why.BUILD_NOT_LIVE: (
+        UP,
+        POLICY,
+        {"build_not_live": "deploy dep-2 was rolled back"},
+        replace(UP, emergency=True),
+        POLICY,
+        {"build_not_live": "deploy dep-2 was rolled back"},
+    ),
+    Why.WIDE_REFUSED: (UP, WIDE, {"render_autoscaling": True}, UP, POLICY, {"render_autoscaling": True}),
+    Why.FIGHT: (replace(UP, fought_at=NOW), POLICY, {}, replace(UP, fought_at=NOW - 7 * DAY), POLICY, {}),
     Why.OBSERVER_SUSPECT: (UP, POLICY, {"observer_suspect": "4 of 5 services"}, UP, POLICY, {}),
     Why.UNREACHABLE: (replace(AWAY, only_silence=True), POLICY, {}, AWAY, POLICY, {}),
     Why.CHANGE_OPEN: (UP, POLICY, {"open_change": "chg-1"}, UP, POLICY, {}),
@@ -388,3 +404,18 @@ def test_it_is_the_same_verdict_while_kind_reason_blockers_and_tier_are_the_same
         _judge(replace(UP, tier="scaled", target="large")),
     )
     assert len({_judge(UP).key, *(other.key for other in others)}) == 5
+
+
+def test_a_pause_of_all_holds_an_emergency_too_and_says_whose_it_is():
+    pause = replace(MINE, down_only=False, note="moving the database")
+    (blocker,) = [one for one in _judge(replace(UP, emergency=True), pause=pause).blockers if one.why is Why.PAUSED]
+    assert (blocker.until, blocker.detail) == (NOW + HOUR, "by ada: moving the database")
+
+
+def test_with_a_disk_there_is_one_instance():
+    assert Why.WIDE_REFUSED in _whys(_judge(UP, WIDE, has_disk=True))
+
+
+def test_of_an_image_no_commit_can_be_built_so_also_an_emergency_waits_for_its_build():
+    emergency = replace(UP, emergency=True)
+    assert Why.BUILD_NOT_LIVE in _whys(_judge(emergency, build_not_live="x", image_backed=True))

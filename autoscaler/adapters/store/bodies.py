@@ -10,16 +10,25 @@ from pydantic import TypeAdapter, ValidationError
 from autoscaler.core.change import Change, JournalEntry
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Masked, Missed, Observation, Reading, Signal, TierChanged, Told
+from autoscaler.core.observations import Masked, Missed, Observation, Overridden, Reading, Signal, TierChanged, Told
 from autoscaler.errors import StoreError
 from autoscaler.ports import Event, Heartbeat
 
 Value = TypeVar("Value")
 
 READING, MISSED, TIER_CHANGED, SIGNAL, TOLD = "reading", "missed", "tier_changed", "signal", "told"
+OVERRIDDEN = "overridden"
 
 KINDS: Mapping[str, type[Observation]] = MappingProxyType(
-    {READING: Reading, MISSED: Missed, "masked": Masked, TIER_CHANGED: TierChanged, SIGNAL: Signal, TOLD: Told}
+    {
+        READING: Reading,
+        MISSED: Missed,
+        "masked": Masked,
+        TIER_CHANGED: TierChanged,
+        SIGNAL: Signal,
+        TOLD: Told,
+        OVERRIDDEN: Overridden,
+    }
 )
 """The column `kind` of an observation."""
 

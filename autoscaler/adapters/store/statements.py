@@ -8,14 +8,25 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from autoscaler.adapters.store.bodies import KINDS, MISSED, READING, SIGNAL, TIER_CHANGED, TOLD, dump, kind_of, load
+from autoscaler.adapters.store.bodies import (
+    KINDS,
+    MISSED,
+    OVERRIDDEN,
+    READING,
+    SIGNAL,
+    TIER_CHANGED,
+    TOLD,
+    dump,
+    kind_of,
+    load,
+)
 from autoscaler.adapters.store.tables import changes, events, heartbeats, journal, observations, pauses, verdicts
 from autoscaler.adapters.store.upserts import insert, upsert
 from autoscaler.core.change import OPEN, Change, JournalEntry, State
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.lessons import OUT_OF_MEMORY
-from autoscaler.core.observations import Observation, Signal, TierChanged, Told
+from autoscaler.core.observations import Observation, Overridden, Signal, TierChanged, Told
 from autoscaler.ports import ChangeOpenError, Delivery, Event, Heartbeat, Word
 
 _DUE_STATES = sorted({*OPEN, State.WATCHING})
@@ -52,6 +63,16 @@ def tier_changes(connection: Connection, service_id: str) -> list[TierChanged]:
         .order_by(observations.c.number)
     )
     return [load(TierChanged, body) for body in connection.scalars(query)]
+
+
+def overrides(connection: Connection, service_id: str) -> list[Overridden]:
+    """Every value of ours that somebody else set, oldest first."""
+    query = (
+        sa.select(observations.c.body)
+        .where(observations.c.service_id == service_id, observations.c.kind == OVERRIDDEN)
+        .order_by(observations.c.number)
+    )
+    return [load(Overridden, body) for body in connection.scalars(query)]
 
 
 def kills(connection: Connection, service_id: str) -> list[Signal]:

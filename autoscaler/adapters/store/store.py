@@ -11,7 +11,7 @@ from autoscaler.adapters.store.database import Database
 from autoscaler.core.change import Change, JournalEntry, State
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Observation, Signal, TierChanged
+from autoscaler.core.observations import Observation, Overridden, Signal, TierChanged
 from autoscaler.errors import FencedError, StoreError
 from autoscaler.ports import Delivery, Event, Fence, Fences, Heartbeat, PassRecord, Word
 
@@ -90,6 +90,10 @@ class SqlStore:
     async def kills(self, service_id: str) -> list[Signal]:
         """In arrival order."""
         return await self._read(lambda connection: statements.kills(connection, service_id))
+
+    async def overrides(self, service_id: str) -> list[Overridden]:
+        """Oldest first."""
+        return await self._read(lambda connection: statements.overrides(connection, service_id))
 
     async def told(self, after: int) -> tuple[list[Word], int]:
         """In the order in which it was told."""
