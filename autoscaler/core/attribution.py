@@ -216,6 +216,10 @@ class Usage:
         known = [one for one in found if one is not None and one.judged_at > remembered]
         return ", ".join(map(str, known)) if len(known) == len(found) else ""
 
+    def found_unhelped(self, since: int) -> tuple[Unhelped, ...]:
+        """What was found not to have helped since then, ms."""
+        return tuple(one for one in self._unhelped.values() if one.judged_at > since)
+
     def _hour(self, reading: Reading) -> None:
         start = reading.at - reading.at % HOUR
         if not self._hours or self._hours[-1].start != start:

@@ -145,13 +145,19 @@ class Change:
     pinned: bool = False
     """Whether it deploys the live commit by its id, since `deploy_only` was refused."""
     given_back: tuple[str, ...] = ()
-    """Foreign deploys that ours had cancelled and that were asked for again."""
+    """Foreign deploys that ours had cancelled and that were asked for again, as often as that was asked."""
+    gave_back_at: int | None = None
+    """When the last of them was asked for, ms, while nobody knows whether Render took that."""
     overtaken: bool = False
     """Undone because a person took over: what is still ours is taken back, and the end is `superseded`."""
     live_at: int | None = None
     ended_at: int | None = None
     outcome: str = ""
     """One sentence, once it is over."""
+    unproven: bool = False
+    """Whether too few requests have come since to say that it is good."""
+    crashes_told: bool = False
+    """Whether the team heard that instances of what is watched fail again and again."""
     report: tuple[tuple[str, str], ...] = ()
     """Before and after, by what was measured, once the watch is over."""
 
@@ -216,7 +222,7 @@ class World:
     image_backed: bool = False
     """It deploys a ready image, so there is no commit to go back to."""
     crashes: tuple[int, ...] = ()
-    """When instances failed since this change went live, ms; looked up only then."""
+    """When instances failed since this change went live, ms; looked up only then, and in the watch only those of the last hour."""
     strain: str = ""
     """Why the smaller plan is not enough, after a down went live; empty while it is."""
     app: AppSeen | None = None

@@ -1,92 +1,143 @@
-"""Before and after a change: the same numbers over two spans of readings (the seed's "Monitor for 24 hours")."""
+"""Before and after a change: the same numbers over two spans of observations (the seed's "Monitor for 24 hours")."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
+from math import sqrt
 
-from autoscaler.core.durations import MINUTE
-from autoscaler.core.observations import Miss, Missed, Observation, Reading
+from autoscaler.core.durations import DAY, MINUTE
+from autoscaler.core.observations import Miss, Missed, Observation, Reading, TierChanged
 
 ENOUGH = 100
 """Requests in each span before a difference in their ratios means something."""
 NOTABLE = 0.1
-"""A smaller difference is called the same."""
+"""A smaller part of the larger value is called the same."""
+POINTS = 5.0
+"""Per cent of a limit; fewer between two shares are called the same."""
+
+
+class Word(StrEnum):
+    """What a difference comes to; of room, not of good or bad, for a larger plan is bound to give it."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    SAME = "same"
+    MORE_ROOM = "more room"
+    LESS_ROOM = "less room"
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
     """What was measured in one span. Seconds, shares in per cent, bytes; None where nothing told it."""
 
-    readings: int
-    requests: float
-    requests_per_minute: float | None
-    response_time: float | None
-    error_rate: float | None
-    memory_peak: float | None
-    memory_share: float | None
-    """The highest share of its limit: plans differ in it, so bytes alone say little."""
-    cpu: float | None
+    since: int = 0
+    until: int = 0
+    polls: int = 0
+    requests: float = 0.0
+    errors: float = 0.0
+    requests_per_minute: float | None = None
+    response_time: float | None = None
+    error_rate: float | None = None
+    memory_peak: float | None = None
+    memory_mean: float | None = None
+    memory_peak_share: float | None = None
+    """Of its limit: plans differ in it, so bytes alone say little."""
+    memory_mean_share: float | None = None
+    cpu: float | None = None
     """The mean share."""
-    timeouts: int
+    timeouts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One number before and after; `verdict` is `better`, `worse`, `same`, or empty where it is no matter of good or bad."""
+def spans(
+    observations: Iterable[Observation], change: str, created_at: int, live_at: int, end: int
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """From when to when is compared, ms: on the old tier, and on the new one up to `end` or the next change of tier.
 
-    name: str
-    before: float | None
-    after: float | None
-    verdict: str = ""
+    Before is the same hours of the clock, a day or some days earlier; where nothing was seen then, the time just before the change.
+    """
+    seen = list(observations)
+    moves = [one for one in seen if isinstance(one, TierChanged) and one.by != change]
+    end = min([one.at for one in moves if one.at > live_at] + [end])
+    begun = max((one.at for one in moves if one.at <= created_at), default=0)
+    days = -(-(end - live_at) // DAY) * DAY
+    same_hours = max(live_at - days, begun), min(end - days, created_at)
+    if any(isinstance(one, Reading) and same_hours[0] <= one.at < same_hours[1] for one in seen):
+        return same_hours, (live_at, end)
+    return (max(created_at - (end - live_at), begun), created_at), (live_at, end)
 
 
-def used(observations: Iterable[Observation], start: int, end: int) -> Used:
-    """Over the readings from `start` to `end`, ms; ratios are ratios of sums."""
-    seen = [one for one in observations if start <= one.at < end]
+def used(observations: Iterable[Observation], span: tuple[int, int]) -> Used:
+    """What was measured from span[0] on, before span[1]; ratios are ratios of sums."""
+    seen = [one for one in observations if span[0] <= one.at < span[1]]
     readings = [one for one in seen if isinstance(one, Reading)]
-    sums = {
-        name: sum(one.increases.get(name, 0.0) for one in readings)
-        for name in ("requests", "errors", "response_seconds")
-    }
-    requests = sums["requests"]
-    minutes = (readings[-1].at - readings[0].at) / MINUTE if len(readings) > 1 else 0.0
-    has_counters = any("requests" in one.increases for one in readings)
-    cpu = _values(readings, "cpu_percent")
+    if not readings:
+        return Used()
+    requests, errors, seconds = (
+        sum(one.increases.get(name, 0.0) for one in readings) for name in ("requests", "errors", "response_seconds")
+    )
+    minutes = (readings[-1].at - readings[0].at) / MINUTE
+    counts = any("requests" in one.increases for one in readings)
+    timed = any("response_seconds" in one.increases for one in readings)
+    failed = any("errors" in one.increases for one in readings)
+    memory, share = _values(readings, "memory_usage"), _values(readings, "memory_percent")
     return Used(
-        readings=len(readings),
+        since=readings[0].at,
+        until=readings[-1].at,
+        polls=len([one for one in seen if isinstance(one, Reading | Missed)]),
         requests=requests,
-        requests_per_minute=requests / minutes if has_counters and minutes else None,
-        response_time=sums["response_seconds"] / requests
-        if requests
-        else _mean(_values(readings, "avg_response_time")),
-        error_rate=sums["errors"] / requests * 100 if requests else _mean(_values(readings, "error_rate")),
-        memory_peak=max(_values(readings, "memory_usage"), default=None),
-        memory_share=max(_values(readings, "memory_percent"), default=None),
-        cpu=_mean(cpu),
+        errors=errors,
+        requests_per_minute=requests / minutes if counts and minutes else None,
+        response_time=seconds / requests if timed and requests else _mean(_values(readings, "avg_response_time")),
+        error_rate=errors / requests * 100 if failed and requests else _mean(_values(readings, "error_rate")),
+        memory_peak=max(memory, default=None),
+        memory_mean=_mean(memory),
+        memory_peak_share=max(share, default=None),
+        memory_mean_share=_mean(share),
+        cpu=_mean(_values(readings, "cpu_percent")),
         timeouts=sum(isinstance(one, Missed) and one.reason is Miss.TIMED_OUT for one in seen),
     )
 
 
-def differences(before: Used, after: Used) -> tuple[Difference, ...]:
-    """What both spans can tell, each with whether it got better: less is better in all but the traffic."""
-    proven = min(before.requests, after.requests) >= ENOUGH
-    rows = (
-        Difference("requests a minute", before.requests_per_minute, after.requests_per_minute),
-        _judged("response time", before.response_time, after.response_time, proven=proven),
-        _judged("error rate", before.error_rate, after.error_rate, proven=proven),
-        Difference("memory at most", before.memory_peak, after.memory_peak),
-        _judged("of its limit", before.memory_share, after.memory_share, proven=True),
-        _judged("CPU", before.cpu, after.cpu, proven=True),
-        _judged("polls that timed out", float(before.timeouts), float(after.timeouts), proven=True),
-    )
-    return tuple(row for row in rows if row.after is not None and (row.before or row.after))
+def of_time(before: Used, after: Used) -> Word | None:
+    """Of the response time; None where too few requests say it."""
+    old, new = before.response_time, after.response_time
+    if old is None or new is None or min(before.requests, after.requests) < ENOUGH:
+        return None
+    if abs(new - old) <= NOTABLE * max(old, new):
+        return Word.SAME
+    return Word.BETTER if new < old else Word.WORSE
 
 
-def _judged(name: str, before: float | None, after: float | None, *, proven: bool) -> Difference:
-    if before is None or after is None or not proven:
-        return Difference(name, before, after)
-    if abs(after - before) <= NOTABLE * max(before, after):
-        return Difference(name, before, after, "same")
-    return Difference(name, before, after, "better" if after < before else "worse")
+def of_errors(before: Used, after: Used) -> Word | None:
+    """Of the error rate."""
+    if before.error_rate is None or after.error_rate is None or min(before.requests, after.requests) < ENOUGH:
+        return None
+    return _of_counts((before.errors, before.requests), (after.errors, after.requests))
+
+
+def of_timeouts(before: Used, after: Used) -> Word:
+    """Of the polls that the app was too slow to answer."""
+    return _of_counts((before.timeouts, before.polls), (after.timeouts, after.polls))
+
+
+def of_share(before: float | None, after: float | None) -> Word | None:
+    """Of a share of what the plan has, per cent."""
+    if before is None or after is None:
+        return None
+    if abs(after - before) <= max(POINTS, NOTABLE * max(before, after)):
+        return Word.SAME
+    return Word.MORE_ROOM if after < before else Word.LESS_ROOM
+
+
+def _of_counts(before: tuple[float, float], after: tuple[float, float]) -> Word:
+    """So many of so many: more than two standard errors apart, and by more than a little."""
+    (hits, of), (later_hits, later_of) = before, after
+    old, new = hits / of, later_hits / later_of
+    pooled = min(1.0, (hits + later_hits) / (of + later_of))
+    noise = 2 * sqrt(pooled * (1 - pooled) * (1 / of + 1 / later_of))
+    if abs(new - old) <= max(noise, NOTABLE * max(old, new)):
+        return Word.SAME
+    return Word.BETTER if new < old else Word.WORSE
 
 
 def _values(readings: Iterable[Reading], name: str) -> list[float]:

@@ -2,11 +2,11 @@
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from autoscaler.core.durations import MINUTE, parse_duration
 from autoscaler.core.durations import PATTERN as DURATION
-from autoscaler.core.durations import parse_duration
 from autoscaler.core.metrics import BUILT_IN, UNITS, UNITS_OPTIONAL, Dimension, Kind, Metric, Vocabulary
 
 
@@ -58,6 +58,21 @@ class Condition:
     def window(self) -> int:
         """How far back this condition looks, ms."""
         return max(self.held, self.within, self.over)
+
+
+def quarter(condition: Condition) -> Condition:
+    """The same over a quarter of its window, five minutes at least; as it is where its window is shorter than that, or counts.
+
+    So soon a rule speaks against a downgrade of ours (design, section 5, Verify).
+    """
+    over, held = (_quarter(window) for window in (condition.over, condition.held))
+    if (over, held) == (condition.over, condition.held):
+        return condition
+    return replace(condition, text=f"{condition.text} (a quarter of it)", over=over, held=held)
+
+
+def _quarter(window: int) -> int:
+    return min(window, max(window // 4, 5 * MINUTE))
 
 
 class UnsoundMetricError(ValueError):

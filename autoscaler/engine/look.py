@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from autoscaler.core.change import Change, State, World
+from autoscaler.core.durations import HOUR
 from autoscaler.core.strain import strain
 from autoscaler.engine.managed import Managed
 from autoscaler.ports import RenderPort
@@ -13,10 +14,12 @@ NOWHERE = World(plan="", instances=0, env={}, deploys=())
 async def look(render: RenderPort, change: Change, managed: Managed | None, now: int) -> World:
     """The world of a change; without a policy nobody asks the app. Raises UnavailableError and RefusedError.
 
-    A change that is only watched is judged by what is seen anyway: Render is not asked.
+    A change that is only watched is judged by what is seen anyway; Render is asked only for what fails.
     """
     if change.state is State.WATCHING:
-        return _with_app(NOWHERE, change, managed, now)
+        runs = managed is not None and managed.state.tier == change.target.tier
+        watched = await _with_crashes(render, NOWHERE, change, now - HOUR) if runs else NOWHERE
+        return _with_app(watched, change, managed, now)
     service = await render.find_service(id=change.service_id, name=None)
     world = World(
         plan=service.plan,
@@ -28,10 +31,17 @@ async def look(render: RenderPort, change: Change, managed: Managed | None, now:
         has_disk=service.has_disk,
         image_backed=service.image_backed,
     )
-    if change.state is State.SOAKING and change.live_at is not None:
-        failures = await render.failures(change.service_id, change.live_at)
-        world = replace(world, crashes=tuple(sorted(one.at for one in failures if one.at >= change.live_at)))
+    if change.state is State.SOAKING:
+        world = await _with_crashes(render, world, change, 0)
     return _with_app(world, change, managed, now)
+
+
+async def _with_crashes(render: RenderPort, world: World, change: Change, since: int) -> World:
+    if change.live_at is None or change.crashes_told:
+        return world
+    begun = max(since, change.live_at)
+    failures = await render.failures(change.service_id, begun)
+    return replace(world, crashes=tuple(sorted(one.at for one in failures if one.at >= begun)))
 
 
 def _with_app(world: World, change: Change, managed: Managed | None, now: int) -> World:

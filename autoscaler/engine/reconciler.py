@@ -38,7 +38,7 @@ from autoscaler.engine.look import look
 from autoscaler.engine.managed import Managed
 from autoscaler.errors import BadRequestError, GoneError, KeyRefusedError, OutsideError, RefusedError, UnavailableError
 from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, RenderPort, Store, Tenure
-from autoscaler.report import messages
+from autoscaler.report import comparison, messages
 
 log = logging.getLogger(__name__)
 
@@ -255,9 +255,9 @@ def _told(before: Change, step: Become) -> list[tuple[EventKind, messages.Messag
     if after.state is State.SOAKING:
         return [(EventKind.CHANGE_LIVE, messages.change_live(after))]
     if after.report:
-        return [(EventKind.CHANGE_REPORT, messages.change_report(after))]
+        return [(EventKind.CHANGE_REPORT, comparison.change_report(after))]
     if before.state is after.state is State.WATCHING:
-        return [(EventKind.NOTICE, messages.crash_loop(after, step.told))] if step.told else []
+        return [(EventKind.NOTICE, comparison.crash_loop(after, step.told))] if step.told else []
     if after.state is State.WATCHING or (after.state.is_final and before.state is not State.WATCHING):
         return [(EventKind.CHANGE_ENDED, messages.change_ended(after))]
     return [(EventKind.CHANGE_PROGRESS, messages.change_progress(after, step.told))] if step.told else []

@@ -47,8 +47,11 @@ class Message:
 def change_started(change: Change) -> Message:
     """The first message of a change's thread: what, why, what it costs, what happens next."""
     urgency = "Emergency: scaling" if change.emergency else "Scaling"
+    title = f"{urgency} {change.direction} {change.service}: {change.origin.tier} → {change.target.tier}"
+    if change.follows:
+        title = f"{change.service}: the env values follow its plan ({change.target.tier})"
     return Message(
-        title=f"{urgency} {change.direction} {change.service}: {change.origin.tier} → {change.target.tier}",
+        title=title,
         tone=Tone.PROGRESS,
         lines=tuple(line for line in (change.reason, _sentence(change.advice), _next_steps(change)) if line),
         fields=(
@@ -104,18 +107,6 @@ def change_ended(change: Change) -> Message:
         tone=ending.tone,
         lines=tuple(line for line in lines if line),
         fields=(*(() if overtaken else runs), *took),
-        context=_context(change),
-    )
-
-
-def change_report(change: Change) -> Message:
-    """The last message of a change's thread: the time before it beside the time since."""
-    span = format_duration(change.watch)
-    return Message(
-        title=f"{change.service} after {span} on {_plan(change.target)} ({change.target.tier})",
-        tone=Tone.NOTICE,
-        lines=(f"The {span} before the change beside the {span} since.",),
-        fields=(*change.report, ("Cost", monthly_step(change.origin.monthly, change.target.monthly))),
         context=_context(change),
     )
 
@@ -231,8 +222,8 @@ def _advice(change: Change) -> str:
             f"Render may hold half of it, and the next deploy would run that: set plan {change.origin.plan} "
             f"and the env values of {change.origin.tier} there, then deploy."
         )
-    if change.state is State.UNDONE and change.direction is Direction.DOWN:
-        return "Nothing to do: the smaller plan was not enough."
+    if change.state is State.UNDONE and change.direction is Direction.DOWN and change.live_at is not None:
+        return "Nothing to do: the smaller plan was not enough. I am slower to try it again."
     return _ENDINGS[change.state].advice
 
 

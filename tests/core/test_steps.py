@@ -22,7 +22,7 @@ from autoscaler.core.steps import (
     next_step,
     refused,
 )
-from autoscaler.core.steps.verify import _same_value
+from autoscaler.core.steps.verify import LAST_POLLS, _same_value
 from render_client.sim import fleet, lifecycle, suspension
 from render_client.sim.controls import dashboard, fail_next_deploy, push
 from render_client.sim.lifecycle import Order
@@ -424,10 +424,10 @@ def test_what_the_app_says_it_runs_with_is_compared_as_numbers_too():
 def test_the_watch_ends_quietly():
     watching = replace(UP, state=State.WATCHING, live_at=START, outcome="standard is live")
     world = World("pro", 1, {}, ())
-    assert next_step(watching, world, START, LOOK) == Wait(START + UP.watch, "watching")
-    assert next_step(watching, world, START + UP.watch, LOOK) == Become(
-        replace(watching, state=State.DONE, due_at=START + UP.watch)
-    )
+    assert next_step(watching, world, START, LOOK) == Wait(START + 10 * MINUTE, "watching")
+    over = START + UP.watch + LAST_POLLS
+    assert next_step(watching, world, over - 1, LOOK) == Wait(over, "watching")
+    assert next_step(watching, world, over, LOOK) == Become(replace(watching, state=State.DONE, due_at=over))
 
 
 def test_a_service_that_is_gone_ends_the_change():

@@ -54,7 +54,7 @@ async def test_a_kill_soon_after_a_down_is_remembered_for_ever(tmp_path):
         await _until_changed(rig, 2)
         oom_kill(rig.sim.world, rig.service, rig.clock.now())
         await rig.run(minutes=4)
-        assert (await rig.changes())[-1].outcome == "returned, as an instance ran out of memory; back on standard"
+        assert (await rig.changes())[-1].outcome == "returned: an instance ran out of memory; back on standard"
         rig.sim.clock.advance(40 * 24 * 3600)
         await rig.store.prune(rig.clock.now() - 30 * 24 * HOUR)
         await rig.restart()

@@ -109,7 +109,7 @@ def test_a_change_is_undone():
 
 def test_a_down_that_is_undone_needs_nobody():
     assert messages.change_ended(change_down(state=State.UNDONE, live_at=NOW)).lines == (
-        "Nothing to do: the smaller plan was not enough.",
+        "Nothing to do: the smaller plan was not enough. I am slower to try it again.",
     )
 
 

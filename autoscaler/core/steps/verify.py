@@ -9,7 +9,11 @@ from autoscaler.core.steps.kinds import Become, Step, Wait, ended, walk_back
 GLANCE = 30 * SECOND
 """Between two looks at what soaks."""
 CRASH_LOOP = 3
-"""So many failures of instances in one soak are a crash loop."""
+"""So many failures of instances in one soak, or in one hour of the watch, are a crash loop."""
+SELDOM, OFTEN = 10 * MINUTE, MINUTE
+"""Between two looks at an up that is watched, and at a down."""
+LAST_POLLS = 2 * MINUTE
+"""After the watch: until then its last polls are in, and with them whether an up has helped."""
 UNASKED = 10 * MINUTE
 """How long a poll is waited for: a worker that was away has not asked yet, and only who asks can meet with silence."""
 
@@ -23,8 +27,10 @@ def soak(change: Change, world: World, now: int, look_every: int) -> Step:
     if now < over:
         return Wait(min(over, now + GLANCE), "soaking")
     if world.app is not None and world.app.at >= live_at:
-        few = "" if world.few_requests is None else f", unproven ({world.few_requests:.0f} requests so far)"
-        return _watching(change, f"{change.target.plan} is live{few}{_mismatch(change.target, world.app)}", now)
+        unproven = world.few_requests is not None
+        few = f", unproven ({world.few_requests:.0f} requests so far)" if unproven else ""
+        outcome = f"{change.target.plan} is live{few}{_mismatch(change.target, world.app)}"
+        return _watching(change, outcome, now, unproven=unproven)
     if world.suspended:
         outcome = f"somebody suspended the service; {change.target.plan} had gone live, unproven"
         return ended(change, State.SUPERSEDED, outcome, now)
@@ -33,18 +39,26 @@ def soak(change: Change, world: World, now: int, look_every: int) -> Step:
 
 def watch(change: Change, world: World, now: int) -> Step:
     """Until its time is over. A downgrade is taken back as soon as it proves too small; an up only waits for its report."""
-    until = (change.live_at or change.created_at) + change.watch
+    live_at = change.live_at or change.created_at
+    until = live_at + change.watch + (LAST_POLLS if change.watch else 0)
     if change.direction is Direction.DOWN and (cause := _not_enough(change, world)):
         return walk_back(change, cause, now)
-    if now < until:
-        return Wait(until if change.direction is Direction.UP else min(until, now + MINUTE), "watching")
-    return Become(replace(change, state=State.DONE, due_at=now))
+    if now >= until:
+        return Become(replace(change, state=State.DONE, due_at=now))
+    if change.unproven and world.app is not None and world.app.at >= live_at and world.few_requests is None:
+        outcome = f"{change.target.plan} is live{_mismatch(change.target, world.app)}"
+        after = f"proven {format_duration(now - live_at)} after it went live"
+        return Become(replace(change, unproven=False, outcome=f"{outcome}, {after}"))
+    if len(world.crashes) >= CRASH_LOOP and not change.crashes_told:
+        told = f"Instances of {change.service} failed {len(world.crashes)} times within an hour"
+        return Become(replace(change, crashes_told=True), told)
+    return Wait(min(until, now + (SELDOM if change.direction is Direction.UP else OFTEN)), "watching")
 
 
 def _not_enough(change: Change, world: World) -> str:
     """Why what went live is not kept: for an up only a crash loop, for a down whatever shows that the plan is too small."""
     if change.direction is Direction.DOWN and world.strain:
-        return f"returned, as {world.strain}"
+        return f"returned: {world.strain}"
     if change.state is State.SOAKING and len(world.crashes) >= CRASH_LOOP:
         return f"its instances failed {len(world.crashes)} times since it went live"
     return ""
@@ -59,12 +73,13 @@ def _unanswered(change: Change, world: World, now: int, look_every: int) -> Step
         return Wait(now + look_every, "no answer so far")
     if now < live_at + change.soak + UNASKED:
         return Wait(now + look_every, "no poll has told yet")
-    return _watching(change, f"{change.target.plan} is live, unproven: the app gave no report since", now)
+    outcome = f"{change.target.plan} is live, unproven: the app gave no report since"
+    return _watching(change, outcome, now, unproven=True)
 
 
-def _watching(change: Change, outcome: str, now: int) -> Become:
-    until = (change.live_at or now) + change.watch
-    return Become(replace(change, state=State.WATCHING, outcome=outcome, ended_at=now, due_at=until))
+def _watching(change: Change, outcome: str, now: int, *, unproven: bool) -> Become:
+    moved = replace(change, state=State.WATCHING, outcome=outcome, unproven=unproven)
+    return Become(replace(moved, ended_at=now, due_at=now))
 
 
 def _mismatch(target: Rung, app: AppSeen) -> str:
