@@ -35,6 +35,6 @@ def _held(state: State, condition: Condition, now: int) -> str:
         standing = state.standing(up_key(one), now)
         if standing.holds:
             value = "" if standing.value is None else f" ({format_value(condition.metric, standing.value)})"
-            since = "" if one is condition else f" for {format_duration(max(one.held, one.over))} of it"
-            return f"{condition.text} holds{value}{since}"
+            since = "holds" if one is condition else f"has held for {format_duration(max(one.held, one.over))} of it"
+            return f"{condition.text} {since}{value}"
     return ""
