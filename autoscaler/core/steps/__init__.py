@@ -74,7 +74,7 @@ def attempted(change: Change, write: Write, now: int) -> Change:
             attempt = Attempt(now, newest.id, None, newest.created_at, commit, served, configured(change))
             return replace(change, attempts=(*change.attempts, attempt))
         case Redeploy(deploy=theirs):
-            return replace(change, given_back=(*change.given_back, theirs))
+            return replace(change, given_back=(*change.given_back, theirs), gave_back_at=now)
         case CancelDeploy():
             return replace(change, cancel_asked_at=change.cancel_asked_at or now)
         case _:
@@ -87,7 +87,7 @@ def unattempted(change: Change, write: Write) -> Change:
         case AskDeploy():
             return replace(change, attempts=change.attempts[:-1])
         case Redeploy():
-            return replace(change, given_back=change.given_back[:-1])
+            return replace(change, given_back=change.given_back[:-1], gave_back_at=None)
         case _:
             return change
 
@@ -106,14 +106,14 @@ def confirmed(change: Change, write: Write, deploy_id: str | None = None) -> Cha
         case AskDeploy():
             return with_deploy(change, deploy_id) if deploy_id else change
         case Redeploy():
-            return change
+            return replace(change, gave_back_at=None)
 
 
 def refused(change: Change, write: Write, words: str, now: int, *, bad_request: bool = False) -> Become:
     """Render said no to a write, and would again. `bad_request`: to the way in which it was asked (400)."""
     if isinstance(write, Redeploy):
         return Become(
-            change,
+            replace(change, gave_back_at=None),
             f"The deploy of commit {write.commit[:7]} that mine had cancelled could not be asked for again: {words}",
         )
     if isinstance(write, CancelDeploy):
@@ -153,11 +153,15 @@ def _apply(change: Change, world: World, now: int, look_every: int) -> Step:
         return step
     if back is not None and (change.overtaken or world.suspended or never_ran(change, world)):
         return _restored(change, world, back, now)
+    if change.follows and world.suspended:
+        return ended(
+            change, State.DONE, f"it is suspended, and starts with the env values of {change.target.tier}", now
+        )
     return deploy(change, world, now, look_every)
 
 
 def _taken_over(change: Change, world: World) -> str | None:
-    return "somebody suspended the service" if world.suspended else person(change, world)
+    return "somebody suspended the service" if world.suspended and not change.follows else person(change, world)
 
 
 def _next_write(change: Change, world: World, now: int, look_every: int) -> Step | None:

@@ -29,12 +29,13 @@ def deploy(change: Change, world: World, now: int, look_every: int) -> Step:
         return _ask_again(change, world, now, look_every, listed=True)
     carriers = list(_carriers(change, attempt, world.deploys))
     if live := next((one for one in carriers if one.status == "live"), None):
-        return _cancelled_by_ours(change, world) or _went_live(change, live, world, now)
+        return _cancelled_by_ours(change, world, now, look_every) or _went_live(change, live, world, now)
     if running := next((one for one in carriers if one.status not in ENDED), None):
         return _follow(change, attempt, running, now, look_every)
     fatal = _FAILED | {"build_failed"} if attempt.commit else _FAILED
     if ours := next((one for one in carriers if is_ours(one, attempt) and one.status in fatal), None):
-        return _cancelled_by_ours(change, world) or failed(change, f"deploy {ours.id} ended as {ours.status}", now)
+        given = _cancelled_by_ours(change, world, now, look_every)
+        return given or failed(change, f"deploy {ours.id} ended as {ours.status}", now)
     return _ask_again(change, world, now, look_every, listed=bool(carriers))
 
 
@@ -121,7 +122,7 @@ def with_deploy(change: Change, deploy_id: str) -> Change:
     return replace(change, attempts=(*change.attempts[:-1], replace(change.attempts[-1], deploy=deploy_id)))
 
 
-def _cancelled_by_ours(change: Change, world: World) -> Redeploy | None:
+def _cancelled_by_ours(change: Change, world: World, now: int, look_every: int) -> Redeploy | Wait | None:
     """Somebody's deploy that began between our last look and our request, and was cancelled by it: it is asked for again.
 
     One that only has our commit brings nothing that ours does not; a rollback brings env vars, which no request can.
@@ -130,13 +131,28 @@ def _cancelled_by_ours(change: Change, world: World) -> Redeploy | None:
     ours = next((one for one in world.deploys if is_ours(one, attempt) and one.created_at >= attempt.newest_at), None)
     if ours is None:
         return None
-    for one in world.deploys[world.deploys.index(ours) + 1 :]:
+    place = world.deploys.index(ours)
+    for one in world.deploys[place + 1 :]:
         if one.id == attempt.newest_before or one.created_at < attempt.newest_at:
             return None
         by_us = one.status == "canceled" and abs((one.finished_at or 0) - ours.created_at) <= AT_ONCE
-        if by_us and one.trigger != "rollback" and one.id not in change.given_back and _is_news(one, ours):
-            return Redeploy(one.id, one.commit or "")
+        if by_us and one.trigger != "rollback" and _is_news(one, ours):
+            return _give_back(change, one, world.deploys[:place], now, look_every)
     return None
+
+
+def _give_back(
+    change: Change, theirs: DeploySeen, newer: tuple[DeploySeen, ...], now: int, look_every: int
+) -> Redeploy | Wait | None:
+    """Once. Again only where nobody knows whether Render took the request, and what it asked for is not listed in time."""
+    asked = change.given_back.count(theirs.id)
+    if asked and (change.gave_back_at is None or asked >= MAX_ATTEMPTS or change.given_back[-1] != theirs.id):
+        return None
+    if asked and any(one.trigger == "api" and one.commit == theirs.commit for one in newer):
+        return None
+    if asked and now - (change.gave_back_at or 0) < LIST_LAG:
+        return Wait(now + look_every, f"the deploy that gives {theirs.id} back is not listed yet")
+    return Redeploy(theirs.id, theirs.commit or "")
 
 
 def _is_news(one: DeploySeen, ours: DeploySeen) -> bool:
@@ -151,6 +167,8 @@ def _went_live(change: Change, live: DeploySeen, world: World, now: int) -> Step
         return write
     if change.walking_back is not None:
         return ended(change, State.UNDONE, f"{change.walking_back}; back on {change.origin.plan}", now)
+    if change.follows:
+        return ended(change, State.DONE, f"{change.target.tier} runs with its own env values", now)
     live_at = min(live.finished_at or now, now)
     known = with_deploy(change, live.id)
     soaking = replace(known, state=State.SOAKING, live_at=live_at, due_at=max(now, live_at + change.soak))
