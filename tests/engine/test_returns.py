@@ -32,8 +32,8 @@ async def until(rig, state, minutes=40):
 @pytest.mark.parametrize(
     ("load", "minutes", "why"),
     (
-        (BUSY, 9, "returned, as avg_response_time > 1s for 20m (3s) has held for 5m of it"),
-        (NEARLY_FULL, 4, "returned, as memory is at 88% of its limit"),
+        (BUSY, 9, "returned: avg_response_time > 1s for 20m has held for 5m of it (3s)"),
+        (NEARLY_FULL, 4, "returned: memory is at 88% of its limit"),
     ),
     ids=("slow", "full"),
 )
@@ -152,10 +152,10 @@ async def test_when_the_watch_ends_the_time_before_is_told_beside_the_time_since
         await until(rig, State.SOAKING)
         await until(rig, State.DONE)
         (up, *_) = await rig.changes()
-        assert dict(up.report)["Response time"] == "3s → 800ms, better"
-        assert dict(up.report)["Of its limit"].endswith("%, better")
+        assert dict(up.report)["Mean response time"].endswith("s → 800ms, better")
+        assert dict(up.report)["Memory at most"] == "100 MB (20%) → 100 MB (5%), more room"
         report = next(one.event for one in rig.told.deliveries if one.event.kind is EventKind.CHANGE_REPORT)
-        assert report.message.title == "holisticos-api after 10m on standard (scaled)"
+        assert report.message.title == "Before and after: holisticos-api on standard (scaled)"
         assert report.message.fields[-1][0] == "Cost"
         assert report.thread == up.id
 
