@@ -55,9 +55,10 @@ class Scene:
     """Whether a git push begins a deploy just before ours, which cancels it."""
     refuses: bool = False
     """Whether Render does not take `deploy_only`."""
-    full_from: int | None = None
-    """Since when the app's memory is full on every plan but `roomy_on`, ms after the start."""
-    roomy_on: str = ""
+    memory: Mapping[str, int] = field(default_factory=dict)
+    """How full the app is, by plan, percent; elsewhere there is room."""
+    memory_from: int = 0
+    """Since when, ms after the start."""
     requested_by: str = "policy"
     most_deploys: int = 1
     """How many requests for a deploy this takes without a crash."""
@@ -111,8 +112,8 @@ SCENES = (
         MVP,
         LARGE,
         (State.SUPERSEDED, State.DONE),
-        full_from=20_000,
-        roomy_on="pro",
+        memory={"standard": 97},
+        memory_from=20_000,
         most_deploys=2,
         update=120,
     ),
@@ -122,7 +123,18 @@ SCENES = (
         LARGE,
         WIDE,
         _UNDONE,
-        full_from=20_000,
+        memory={"pro": 97},
+        memory_from=20_000,
         update=120,
+    ),
+    Scene(
+        "a down that is returned in its watch",
+        SCALED,
+        MVP,
+        SCALED,
+        _UNDONE,
+        memory={"starter": 90},
+        memory_from=60_000,
+        most_deploys=2,
     ),
 )
