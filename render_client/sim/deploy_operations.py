@@ -1,11 +1,13 @@
 """What the public calls on deploys do."""
 
+from functools import partial
+
 from render_client.sim import bodies, lifecycle
 from render_client.sim.documents import deploy_body, image_reference
 from render_client.sim.incoming import Incoming, Reply
 from render_client.sim.lifecycle import Order
 from render_client.sim.pages import page
-from render_client.sim.state import Deploy, Refused, Service, Source
+from render_client.sim.state import Deploy, Json, Refused, Service, Source
 
 
 def list_deploys(call: Incoming) -> Reply:
@@ -20,19 +22,19 @@ def list_deploys(call: Incoming) -> Reply:
         if call.query.during("updated", deploy.updated_at)
         if call.query.during("finished", deploy.finished_at)
     )
-    return Reply(200, page(call.query, "deploy", ((d.sequence, d) for d in deploys), deploy_body))
+    return Reply(200, page(call.query, "deploy", ((d.sequence, d) for d in deploys), partial(_body, call)))
 
 
 def retrieve_deploy(call: Incoming) -> Reply:
     """GET deploys/{deployId}."""
-    return Reply(200, deploy_body(call.service.deploy(call.path["deployId"])))
+    return Reply(200, _body(call, call.service.deploy(call.path["deployId"])))
 
 
 def create_deploy(call: Incoming) -> Reply:
     """POST deploys: 201 with the deploy, or 202 without a body when it waits behind another."""
     service = call.service
     order = _order(service, bodies.parse(bodies.DeployBody, call.body))
-    return _started(lifecycle.request_deploy(call.world, service, order, call.now))
+    return _started(call, lifecycle.request_deploy(call.world, service, order, call.now))
 
 
 def _order(service: Service, body: bodies.DeployBody) -> Order:
@@ -70,7 +72,7 @@ def cancel_deploy(call: Incoming) -> Reply:
     """POST deploys/{deployId}/cancel."""
     deploy = call.service.deploy(call.path["deployId"])
     lifecycle.cancel(call.world, call.service, deploy, call.now)
-    return Reply(200, deploy_body(deploy))
+    return Reply(200, _body(call, deploy))
 
 
 def rollback_deploy(call: Incoming) -> Reply:
@@ -79,10 +81,14 @@ def rollback_deploy(call: Incoming) -> Reply:
     if target.status not in {"live", "deactivated"}:
         raise Refused(400, f"cannot roll back to a deploy that is {target.status}")
     order = Order("rollback", target.source, build=False, rollback_of=target)
-    return _started(lifecycle.request_deploy(call.world, call.service, order, call.now))
+    return _started(call, lifecycle.request_deploy(call.world, call.service, order, call.now))
 
 
-def _started(deploy: Deploy) -> Reply:
+def _started(call: Incoming, deploy: Deploy) -> Reply:
     if deploy.status == "queued":
         return Reply(202)
-    return Reply(201, deploy_body(deploy, fresh=True))
+    return Reply(201, _body(call, deploy, fresh=True))
+
+
+def _body(call: Incoming, deploy: Deploy, *, fresh: bool = False) -> Json:
+    return deploy_body(deploy, fresh=fresh, nulls=call.world.spec.deploy_nulls)

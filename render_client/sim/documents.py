@@ -112,7 +112,7 @@ def _environment(spec: ServiceSpec, runtime: str) -> Json:
     return environment
 
 
-def deploy_body(deploy: Deploy, *, fresh: bool = False) -> Json:
+def deploy_body(deploy: Deploy, *, fresh: bool = False, nulls: bool = True) -> Json:
     """A deploy. Nulls are really sent; a `fresh` one, the reply to a POST, has no `startedAt` yet [recorded]."""
     commit, image = deploy.source.commit, deploy.source.image
     body: Json = {"id": deploy.id, "commit": None}
@@ -123,11 +123,12 @@ def deploy_body(deploy: Deploy, *, fresh: bool = False) -> Json:
     body |= {"status": deploy.status, "trigger": deploy.trigger}
     if deploy.started_at is not None and not fresh:
         body["startedAt"] = timestamp(deploy.started_at)
-    return body | {
+    body |= {
         "createdAt": timestamp(deploy.created_at),
         "updatedAt": timestamp(deploy.updated_at),
         "finishedAt": None if deploy.finished_at is None else timestamp(deploy.finished_at),
     }
+    return body if nulls else {name: value for name, value in body.items() if value is not None}
 
 
 def env_var_body(var: EnvVar) -> Json:

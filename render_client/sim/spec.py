@@ -126,7 +126,8 @@ class WorldSpec(_Spec):
 
     `overlap`: what a deploy does to one that is under way. `list_lag`: seconds until a new deploy is in the list.
     `resume_deploys`: whether a resume starts a deploy (undocumented, so it can be either). `memory_unit`: of the metrics
-    (both have been seen). `metrics_lag`: seconds until what happened is in the metrics.
+    (both have been seen). `metrics_lag`: seconds until what happened is in the metrics. `deploy_nulls`: whether what a
+    deploy has not is sent as null, as Render does; its own SDK cannot read that.
     """
 
     api_key: str = "rnd_local_simulator"
@@ -136,6 +137,7 @@ class WorldSpec(_Spec):
     resume_deploys: bool = True
     memory_unit: Literal["bytes", "GB"] = "bytes"
     metrics_lag: NonNegativeFloat = 0
+    deploy_nulls: bool = True
     durations: Durations = Durations()
     limits: Limits = Limits()
     services: tuple[ServiceSpec, ...] = ()
