@@ -1,20 +1,25 @@
 """A look at Render: on which tier does it run, does a deploy switch over, which instances failed? Nobody else tells the evaluator."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from autoscaler.core.change import DeploySeen
-from autoscaler.core.durations import HOUR
+from autoscaler.core.durations import HOUR, format_duration
 from autoscaler.core.observations import Masked, Signal, TierChanged
 from autoscaler.core.plans import same_plan
 from autoscaler.core.policy import Policy
+from autoscaler.core.steps.preflight import build_not_live, under_way
+from autoscaler.engine.following import look_at_env
 from autoscaler.engine.managed import Managed
-from autoscaler.ports import Clock, History, PassRecord, RenderPort, ServiceSeen
+from autoscaler.ports import Clock, Event, EventKind, History, PassRecord, RenderPort, ServiceSeen
+from autoscaler.report import messages, notices
 
 log = logging.getLogger(__name__)
 
 
 SWITCHING = "update_in_progress"
+SWEEP = 12
+"""Env vars are read where Render says that something was changed, and every so many looks in any case."""
 LOOK_BACK = HOUR
 """How long an instance's failure may stay unheard: a pause of the worker, or a Render that was away."""
 
@@ -22,7 +27,12 @@ LOOK_BACK = HOUR
 async def look(managed: Managed, render: RenderPort, store: History, clock: Clock) -> None:
     """Read the service, its deploys and events once and append what is new. Raises UnavailableError, RefusedError and StoreError."""
     await _look_at_tier(managed, render, store, clock)
+    sight, now = managed.sight, (managed.seen.updated_at, managed.state.lessons.running)
+    moved = now != sight.read or sight.looks % SWEEP == 0
+    sight.looks += 1
     await _look_at_deploys(managed, render, store, clock)
+    settled = not moved or await look_at_env(managed, render, store, clock)
+    sight.read = now if settled else None
     await _hear_failures(managed, render, store, clock)
 
 
@@ -32,7 +42,10 @@ async def _look_at_tier(managed: Managed, render: RenderPort, store: History, cl
     seen = await render.find_service(id=managed.service_id, name=None)
     now = clock.now()
     async with managed.in_step(store, now):
-        managed.seen, managed.sight.render_answered_at = seen, now
+        before, managed.seen, managed.sight.render_answered_at = managed.seen, seen, now
+        events = list(_noticed(managed, before, now))
+        if events:
+            await store.record(PassRecord(seen.id, (), events=tuple(events)))
         for change in await store.changes(seen.id, limit=20):
             if change.state.is_open or (change.ended_at is not None and began <= change.ended_at <= now):
                 return  # what was read may be from the middle of it
@@ -40,9 +53,49 @@ async def _look_at_tier(managed: Managed, render: RenderPort, store: History, cl
         changed = TierChanged(now, tier, seen.plan, seen.instances)
         if managed.state.tier_known and _is_the_same(changed, managed.state.lessons.running):
             return
-        await store.record(PassRecord(seen.id, (changed,)))
+        events = list(_taken_over(managed, changed)) if managed.state.tier_known else []
+        await store.record(PassRecord(seen.id, (changed,), events=tuple(events)))
         managed.fold(changed)
     log.info("%s runs on %s x%d: %s", seen.name, seen.plan, seen.instances, tier or "no tier of its policy")
+
+
+def _taken_over(managed: Managed, changed: TierChanged) -> Iterator[Event]:
+    """What somebody else did to the plan or the count, told once."""
+    respect = format_duration(managed.policy.guards.respect)
+    message = notices.taken_over(managed.seen.name, changed, respect)
+    yield _event(managed, f"taken over:{changed.at}", message, changed.at)
+
+
+def _noticed(managed: Managed, before: ServiceSeen, now: int) -> Iterator[Event]:
+    """What else has changed about the service, told once: the looks before and after it differ only then."""
+    seen = managed.seen
+    words = (
+        (before.suspended, seen.suspended, "was suspended on Render: I leave it alone", "runs again on Render"),
+        (
+            before.render_autoscaling,
+            seen.render_autoscaling,
+            "has Render's own autoscaling now: the number of instances is Render's affair, the plan is still mine",
+            "has Render's own autoscaling no more: the number of instances is the tier's again",
+        ),
+        (
+            before.has_disk,
+            seen.has_disk,
+            "has a disk now: a change of plan means some minutes down, so I ask first",
+            "has no disk any more",
+        ),
+    )
+    for was, is_, begun, over in words:
+        if was != is_:
+            yield _event(
+                managed, f"noticed:{begun[:20]}:{now}", messages.notice(f"{seen.name} {begun if is_ else over}"), now
+            )
+    if before.name != seen.name:
+        yield _event(managed, f"renamed:{now}", messages.notice(f"{before.name} is called {seen.name} now"), now)
+
+
+def _event(managed: Managed, key: str, message: messages.Message, now: int) -> Event:
+    channel = managed.policy.notify.slack
+    return Event(f"{managed.service_id}:{key}", now, EventKind.NOTICE, managed.service_id, message, channel)
 
 
 def _is_the_same(changed: TierChanged, running: TierChanged | None) -> bool:
@@ -61,6 +114,7 @@ async def _look_at_deploys(managed: Managed, render: RenderPort, store: History,
     now = clock.now()
     async with managed.in_step(store, now):
         managed.sight.switching = any(deploy.status == SWITCHING for deploy in deploys)
+        managed.sight.build_not_live = "" if under_way(deploys) else build_not_live(deploys) or ""
         reading = managed.last_reading
         if reading is not None and reading.process != (None, None):
             return

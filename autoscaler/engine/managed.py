@@ -34,8 +34,8 @@ class Sight:
     build_not_live: str = ""
     """Why a deploy of ours might have shipped another build than the one that served then; empty when it could not."""
     looks: int = 0
-    updated_at: int | None = None
-    """Render's `updatedAt` of the service when all of it was last read."""
+    read: tuple[int, TierChanged | None] | None = None
+    """Render's `updatedAt` of the service, and what ran, when its env vars were last read."""
 
 
 @dataclass(slots=True)

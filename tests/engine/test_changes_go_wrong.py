@@ -3,6 +3,7 @@
 import pytest
 
 from autoscaler.core.change import State
+from autoscaler.core.guards import Why
 from autoscaler.core.observations import Miss, Missed
 from render_client.sim import Durations, Fault, Match
 from render_client.sim.controls import fail_next_deploy, push
@@ -117,7 +118,7 @@ async def test_a_persons_plan_in_the_middle_is_kept(tmp_path):
         await rig.run(minutes=2, seconds=30)
         await rig.client.update_service(SERVICE, plan="pro")
         await rig.run(minutes=1)
-        change = await last(rig)
+        change = (await rig.changes())[0]
         assert change.state is State.SUPERSEDED
         assert change.outcome == "somebody set the plan to pro; what a person set is kept"
         assert rig.configured[0] == "pro"
@@ -177,7 +178,7 @@ async def test_after_a_failed_change_the_next_one_waits_for_the_cooldown(tmp_pat
         assert len(await rig.changes()) == 1
 
 
-async def test_changes_that_never_began_use_up_nothing_of_the_day(tmp_path):
+async def test_while_the_build_is_not_live_nothing_begins_and_a_person_is_told(tmp_path):
     policy = POLICY.replace("20 per day", "2 per day")
     async with running_rig(
         tmp_path, policy=policy, world={"durations": Durations(build=10, update=10, drain=0)}
@@ -190,10 +191,11 @@ async def test_changes_that_never_began_use_up_nothing_of_the_day(tmp_path):
         rig.sim.calls.clear()
         rig.load = BUSY
         await rig.run(minutes=9)
-        failed = await rig.changes()
-        assert len(failed) > 2
-        assert {change.outcome.partition(":")[0] for change in failed} == {"build_not_live"}
+        assert await rig.changes() == []
+        verdict = rig.passes[-1].verdict
+        assert verdict.why is Why.BUILD_NOT_LIVE
+        assert "needs you" in rig.told.titles[-1]
         assert rig.writes == []
         await rig.client.create_deploy(SERVICE, deploy_mode="build_and_deploy")
-        await rig.run(minutes=6)
-        assert (await last(rig)).state is State.WATCHING
+        await rig.run(minutes=2)
+        assert Why.BUILD_NOT_LIVE not in {blocker.why for blocker in rig.passes[-1].verdict.blockers}

@@ -3,8 +3,16 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from autoscaler.core.change import DeploySeen
+from autoscaler.engine import drift
+from autoscaler.engine.adoption import adopt
+from autoscaler.engine.managed import Managed
+from autoscaler.engine.outbox import deliver
+from autoscaler.engine.reconciler import Reconciler
+from autoscaler.engine.tick import Ticker
+from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Delivery, Failure, ServiceSeen
 from render_client.sim import World, configuration, fleet, lifecycle
 from render_client.sim.clock import Clock, parse_timestamp
@@ -89,3 +97,27 @@ class Heard:
     async def deliver(self, delivery: Delivery) -> str:
         self.ids.append(delivery.event.id)
         return "ref"
+
+
+class Engine:
+    """What a worker process does, when it is time for all of it."""
+
+    def __init__(self, file: PolicyFile, store: Any, render: Any, app: Any, notifier: Any, clock: Any) -> None:
+        self.file, self.store, self.render, self.notifier, self.clock = file, store, render, notifier, clock
+        self.fleet: dict[str, Managed] = {}
+        self.managed: Managed
+        self.ticker = Ticker(store, app, clock, dry_run=False)
+        self.reconciler = Reconciler(store, render, clock, self.fleet)
+
+    async def start(self) -> None:
+        """As a worker starts: everything in memory is built anew from the store."""
+        self.managed = await adopt(self.file, self.render, self.store, self.clock, self.fleet)
+
+    async def step(self, *, looks: bool) -> None:
+        """One poll and what follows from it; with `looks`, after a look at Render."""
+        if looks:
+            await drift.look(self.managed, self.render, self.store, self.clock)
+        await self.ticker.tick(self.managed)
+        for change in await self.store.due_changes(self.clock.now()):
+            await self.reconciler.advance(change)
+        await deliver(self.store, self.notifier, self.clock)

@@ -96,6 +96,8 @@ class Town:
         self.rolled_back: set[str] = set()
         self.saved_only = False
         self.judged: set[str] = set()
+        self.log: list[tuple[object, ...]] = []
+        """What others did, and when."""
         self.totals = [0.0, 0.0]
         self.dies_before = self.dies_after = -1
         """At which call of ours the worker is killed: before it is made, or before its answer is known."""
@@ -148,6 +150,7 @@ class Town:
         self.check()
 
     def _act(self, what: str, *more: str) -> None:
+        self.log.append((self.clock.now(), what, *more))
         getattr(self, f"_{what}")(*more)
 
     def _push(self) -> None:
@@ -219,6 +222,9 @@ class Town:
             except Killed:
                 self.lives = False
                 self.deaths += 1
+                self.log.append((self.clock.now(), "killed"))
+                if self.clock.now() <= self.excused_until:  # the interval is that of a worker that lives
+                    self.excused_until = self.clock.now() + (DRIFT + 2 * POLL) * 1000
             self.check()
 
     async def _poll(self) -> None:

@@ -112,6 +112,8 @@ def ended(change: Change, state: State, outcome: str, now: int) -> Become:
 
 def failed(change: Change, cause: str, now: int) -> Become:
     """It can't go on: turn back, or, on the way back already, leave it to a person."""
+    if change.follows:  # what it found does not fit: that is never put back
+        return ended(change, State.FAILED, cause, now)
     if change.walking_back is None:
         return walk_back(change, cause, now)
     return ended(change, State.FAILED, f"could not be undone: {cause}", now)

@@ -25,9 +25,10 @@ def preflight(change: Change, world: World, now: int, look_every: int) -> Step:
     live = live_deploy(world.deploys)
     change = _from_what_runs(change, live)
     is_known = live is not None and (change.leftover is None or live.id == change.found_live)
+    env = change.origin.env if change.follows else world.env  # a value that was set since then is a person's
     before = Before(
         world.plan,
-        {name: world.env.get(name) for name in change.target.env},
+        {name: env.get(name) for name in change.target.env},
         live.id if live and is_known else None,
         live.commit if live else None,
         world.instances,
@@ -64,7 +65,7 @@ def _from_what_runs(change: Change, live: DeploySeen | None) -> Change:
 
 def _objection(change: Change, world: World) -> tuple[State, str] | None:
     rungs = [rung for rung in (change.origin, change.target, change.leftover) if rung is not None]
-    if world.suspended:
+    if world.suspended and not change.follows:
         return State.FAILED, "the service is suspended"
     if not any(same_plan(world.plan, rung.plan) for rung in rungs):
         return State.SUPERSEDED, f"somebody set the plan to {world.plan}"

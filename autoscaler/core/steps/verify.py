@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from autoscaler.core.change import AppSeen, Change, Direction, Rung, State, World
 from autoscaler.core.durations import MINUTE, SECOND, format_duration
+from autoscaler.core.plans import same_plan
 from autoscaler.core.steps.kinds import Become, Step, Wait, ended, walk_back
 
 GLANCE = 30 * SECOND
@@ -22,6 +23,8 @@ def soak(change: Change, world: World, now: int, look_every: int) -> Step:
     """Its end is decided by polls made since it went live: one answer proves it, a soak's length of silence turns it back."""
     live_at = change.live_at or now
     over = live_at + change.soak
+    if not same_plan(world.plan, change.target.plan):
+        return ended(change, State.SUPERSEDED, f"somebody set the plan to {world.plan}; what a person set is kept", now)
     if cause := _not_enough(change, world):
         return walk_back(change, cause, now)
     if now < over:
