@@ -119,6 +119,24 @@ async def checking(settings: Settings) -> AsyncIterator[Checking]:
 
 
 @dataclass(frozen=True, slots=True)
+class Changing:
+    """What it takes to ask for a change by hand: Render is only read, the change is written down for the worker."""
+
+    render: RenderAdapter
+    store: SqlStore
+    clock: SystemClock
+
+
+@asynccontextmanager
+async def changing(settings: Settings) -> AsyncIterator[Changing]:
+    """Parts for `scale`, `undo` and `repair`. Raises UsageError without an API key, StoreError without a database."""
+    async with AsyncExitStack() as stack:
+        render = RenderAdapter(_client(settings))
+        stack.push_async_callback(render.close)
+        yield Changing(render, await stack.enter_async_context(opened_store(settings)), SystemClock())
+
+
+@dataclass(frozen=True, slots=True)
 class Remembering:
     """What it takes to say why, from what the worker has recorded; nothing here can write, and nobody outside is asked."""
 

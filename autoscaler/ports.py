@@ -63,6 +63,8 @@ class ServiceSeen:
     """Visitors get a page that says so."""
     image_backed: bool = False
     """It deploys a ready image instead of building a commit."""
+    pre_deploy: str = ""
+    """The command that runs before every deploy; empty without one."""
     updated_at: int = 0
     """When anything of its configuration last changed, ms UTC by Render's clock."""
 

@@ -17,11 +17,16 @@ from autoscaler.cli import (
     history,
     init,
     metric,
+    pause,
+    repair,
+    resume,
     run,
+    scale,
     schema,
     signal,
     status,
     test,
+    undo,
     validate,
 )
 from autoscaler.cli.output import err, out
@@ -64,6 +69,7 @@ def _options(
 
 
 _FIRST, _RUNS, _POLICIES, _TOLD = "First steps", "What it does, and why", "Policies", "What only people know"
+_HAND = "By hand"
 app.command("demo", rich_help_panel=_FIRST)(demo.demo)
 app.command("init", rich_help_panel=_FIRST)(init.init)
 app.command("check", rich_help_panel=_FIRST)(check.check)
@@ -72,6 +78,11 @@ app.command("status", rich_help_panel=_RUNS)(status.status)
 app.command("explain", rich_help_panel=_RUNS)(explain.explain)
 app.command("history", rich_help_panel=_RUNS)(history.history)
 app.command("cost", rich_help_panel=_RUNS)(cost.cost)
+app.command("scale", rich_help_panel=_HAND)(scale.scale)
+app.command("undo", rich_help_panel=_HAND)(undo.undo)
+app.command("pause", rich_help_panel=_HAND)(pause.pause)
+app.command("resume", rich_help_panel=_HAND)(resume.resume)
+app.command("repair", rich_help_panel=_HAND)(repair.repair)
 app.command("validate", rich_help_panel=_POLICIES)(validate.validate)
 app.command("test", help=test.FORMAT, rich_help_panel=_POLICIES)(test.run_tests)
 app.command("backtest", rich_help_panel=_POLICIES)(backtest.backtest)

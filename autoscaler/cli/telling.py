@@ -1,6 +1,8 @@
 """What `metric set` and `signal` share: whom it is about, and how it gets to the worker."""
 
 import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +16,8 @@ from autoscaler.core.metrics import BUILT_IN, Kind, Metric, Vocabulary
 from autoscaler.core.observations import Told
 from autoscaler.core.sources import SEEN_BY_THE_BOT
 from autoscaler.errors import StoreError, UsageError
-from autoscaler.ports import PassRecord
+from autoscaler.ports import Event, EventKind, PassRecord, Store
+from autoscaler.report import messages
 from autoscaler.settings import load_settings
 
 ServiceOption = Annotated[
@@ -34,6 +37,8 @@ class Receiver:
     service_id: str
     service: str
     vocabulary: Vocabulary
+    channel: str | None = None
+    """Where its policy has people told."""
 
 
 async def receiver(word: str | None, policies: Path) -> Receiver:
@@ -42,11 +47,33 @@ async def receiver(word: str | None, policies: Path) -> Receiver:
         known = known_services(await store.last_verdicts(), policies_at_hand(policies))
     chosen = choose(known, word) if word is not None else _only(known)
     vocabulary = chosen.file.policy.vocabulary if chosen.file else BUILT_IN
+    channel = chosen.file.policy.notify.slack if chosen.file else None
     if chosen.verdict is not None:
-        return Receiver(chosen.verdict.service_id, chosen.verdict.service, vocabulary)
+        return Receiver(chosen.verdict.service_id, chosen.verdict.service, vocabulary, channel)
     if chosen.file is not None and (service_id := chosen.file.policy.service.id) is not None:
-        return Receiver(service_id, chosen.name, vocabulary)
+        return Receiver(service_id, chosen.name, vocabulary, channel)
     raise StoreError(f"{chosen.name}: no worker has looked at it yet, so its id is not known. Start `autoscaler run`.")
+
+
+ALL = "all"
+
+
+@asynccontextmanager
+async def receivers(word: str, policies: Path) -> AsyncIterator[tuple[Store, tuple[Receiver, ...], int]]:
+    """The worker's database, the service of that name (or every one for `all`), and the time. Raises UsageError and StoreError."""
+    async with opened_store(load_settings(), read_only=True) as store:
+        known = known_services(await store.last_verdicts(), policies_at_hand(policies))
+    chosen = known if word == ALL and known else (choose(known, word),)
+    found = tuple([await receiver(one.name, policies) for one in chosen])
+    async with opened_store(load_settings()) as store:
+        yield store, found, SystemClock().now()
+
+
+async def told_to_the_team(store: Store, to: Receiver, key: str, title: str, lines: Sequence[str], now: int) -> None:
+    """One notice in the service's channel."""
+    message = messages.notice(title, *lines)
+    event = Event(f"{to.service_id}:{key}", now, EventKind.NOTICE, to.service_id, message, to.channel)
+    await store.record(PassRecord(to.service_id, (), events=(event,)))
 
 
 def _only(known: tuple[Known, ...]) -> Known:

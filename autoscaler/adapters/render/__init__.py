@@ -155,8 +155,16 @@ def _seen(service: Service) -> ServiceSeen:
         maintenance=bool(details.maintenance_mode and details.maintenance_mode.enabled),
         url=details.url,
         image_backed=service.is_image_backed,
+        pre_deploy=_pre_deploy(service),
         updated_at=_milliseconds(service.updated_at) or 0,
     )
+
+
+def _pre_deploy(service: Service) -> str:
+    """Among the fields that depend on the runtime, which the client keeps as they come."""
+    specific = (service.service_details.model_extra or {}).get("envSpecificDetails")
+    command = specific.get("preDeployCommand") if isinstance(specific, dict) else None
+    return command if isinstance(command, str) else ""
 
 
 def _deploy(deploy: Deploy) -> DeploySeen:
