@@ -68,7 +68,7 @@ async def change_by_hand(
         if manner.as_json:
             print_json(_document(change, shown, begun=not manner.dry_run))
         else:
-            _print(change, shown)
+            _print(change, shown, sight.managed.policy.guards.respect)
         if manner.dry_run:
             return
         if not manner.yes and not typer.confirm("Do it?", default=False):
@@ -105,7 +105,7 @@ def _around(sight: Sight, change: Change) -> Around:
     )
 
 
-def _print(change: Change, shown: tuple[Line, ...]) -> None:
+def _print(change: Change, shown: tuple[Line, ...], respect: int) -> None:
     out.print()
     out.print(Text(f"{change.service}  {change.origin.tier} → {change.target.tier}", style="bold"))
     out.print()
@@ -113,7 +113,7 @@ def _print(change: Change, shown: tuple[Line, ...]) -> None:
     for line in shown:
         out.print(Text(f"  {line.sign} {line.what:<{wide}}  {line.text}", style=_STYLES[line.sign]), soft_wrap=True)
     out.print()
-    out.print(afterwards(change), markup=False)
+    out.print(afterwards(change, respect), markup=False)
 
 
 async def _tell(change: Change, store: Store, now: int) -> None:

@@ -58,9 +58,8 @@ def change_to(sight: Sight, target: Tier, who: str, reason: str, now: int) -> Ch
     _refuse(sight, to)
     policy = sight.managed.policy
     found = {name: sight.env.get(name, value) for name, value in to.env.items()}
-    is_whole = sight.tier is not None and all(
-        found[name] == rung(sight.managed, sight.tier).env[name] for name in found
-    )
+    mine = rung(sight.managed, sight.tier).env if sight.tier else {}
+    is_whole = all(sight.env.get(name) == value for name, value in mine.items())
     name = sight.tier.name if sight.tier is not None and is_whole else AS_FOUND
     monthly = sight.tier.monthly if sight.tier else to.monthly
     origin = Rung(name, seen.plan, seen.instances, found, monthly)

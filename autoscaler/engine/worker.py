@@ -6,7 +6,6 @@ A handful of scheduler jobs for any number of services; the due-queue says which
 import asyncio
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -18,6 +17,7 @@ from autoscaler.core.change import OPEN
 from autoscaler.core.durations import DAY
 from autoscaler.engine import drift, outbox
 from autoscaler.engine.adoption import adopt
+from autoscaler.engine.bench import LONGEST_REST, Bench
 from autoscaler.engine.due import DueQueue
 from autoscaler.engine.hearing import Hearing
 from autoscaler.engine.leases import NOBODYS, ROUND, Leases
@@ -25,7 +25,7 @@ from autoscaler.engine.managed import Managed
 from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.reload import PolicyWatch, Reloader, Rota
 from autoscaler.engine.tick import Pass, Ticker
-from autoscaler.errors import FencedError, GoneError, OutsideError, RefusedError, StoreError
+from autoscaler.errors import FencedError, GoneError, StoreError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Clock, Heartbeat, Notifier, RenderPort, Store
 
@@ -34,10 +34,6 @@ log = logging.getLogger(__name__)
 KEEP_READINGS = 30 * DAY
 DRAIN = 5.0
 """Seconds that work in flight gets after a stop; a commit that waits for SQLite's lock may take as long again."""
-REST, LONGEST_REST = 5.0, 60.0
-"""Seconds that work which failed is left alone, doubled with every failure in a row: nothing is hammered, nor logged all the time."""
-REST_REFUSED = 300.0
-"""The same where only a person can help."""
 AT_ONCE = 50
 """Polls in flight at most."""
 MOST_OPEN = 10_000
@@ -78,12 +74,13 @@ class Worker:
         With a `watch`, edits of the policy files are followed.
         """
         self._parts = parts
+        self._bench = Bench(parts.clock, self._renew)
         self._managed = managed
         self._waiting = {file.path: file for file in files}
         self._polls = DueQueue()
         self._looks = DueQueue()
         self._rota = Rota(
-            managed, self._waiting, self._polls, self._looks, parts.clock, self._start, self._adopt_at_once
+            managed, self._waiting, self._polls, self._looks, parts.clock, self._bench.start, self._adopt_at_once
         )
         self._reloader = Reloader(watch, parts.store, self._rota) if watch else None
         self._hearing = Hearing(parts.store, managed, parts.clock)
@@ -96,28 +93,21 @@ class Worker:
         """The services that were last claimed, with or without success."""
         self._leaving: set[str] = set()
         """Services that others will get once nothing runs on them here."""
-        self._in_flight: set[asyncio.Task[None]] = set()
-        self._of: defaultdict[str, set[asyncio.Task[None]]] = defaultdict(set)
-        """What is in flight, by service."""
-        self._busy: set[str] = set()
-        self._failures: dict[str, tuple[int, float]] = {}
-        """By name of the work: how often it failed in a row, and until when it rests."""
         self._advanced_at: int | None = None
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._stopping = asyncio.Event()
         self._started_at = parts.clock.now()
 
     def stop(self) -> None:
         """Ask it to end; safe in a signal handler of the loop."""
-        self._stopping.set()
+        self._bench.stop()
 
     async def run(self) -> None:
         """Work until told to stop, then finish what is in flight within the time for that."""
         await self._hearing.hear()  # before any state is built: what is told from now on is heard
         await self._renew()
-        stopped = asyncio.create_task(self._stopping.wait())
-        self._start("adoption", self._adopt)
-        await asyncio.wait({stopped, *self._in_flight}, return_when=asyncio.FIRST_COMPLETED)
+        stopped = asyncio.create_task(self._bench.stopped())
+        self._bench.start("adoption", self._adopt)
+        await asyncio.wait({stopped, *self._bench.in_flight}, return_when=asyncio.FIRST_COMPLETED)
         scheduler = AsyncIOScheduler(timezone=UTC)
         jobs: dict[Callable[[], Awaitable[None]], float] = {
             self._poll_due: 0.5,
@@ -133,7 +123,7 @@ class Worker:
             jobs[self._reloader.look_around] = 1
         for job, seconds in jobs.items():
             scheduler.add_job(
-                self._guarded,
+                self._bench.guarded,
                 "interval",
                 args=[job.__name__.strip("_"), job, ROUND if job == self._renew else LONGEST_REST],
                 seconds=seconds,
@@ -144,24 +134,13 @@ class Worker:
         scheduler.start()
         await stopped
         scheduler.pause()  # no new work; shutdown(wait=True) would cancel what runs
-        await self._drain()
+        await self._bench.drain(self._parts.drain)
         scheduler.shutdown(wait=False)
         await self._leases.end()
 
-    async def _drain(self) -> None:
-        began = time.monotonic()
-        pending = set(self._in_flight)
-        if pending:
-            log.info("stopping: waiting for what is in flight (%d)", len(pending))
-            _, late = await asyncio.wait(pending, timeout=self._parts.drain)
-            for task in late:
-                task.cancel()  # every step is journalled, so the next worker goes on from it
-            await asyncio.gather(*late, return_exceptions=True)
-        log.info("drained in %.1fs", time.monotonic() - began)
-
     async def _adopt_waiting(self) -> None:
         if self._waiting:
-            self._start("adoption", self._adopt)
+            self._bench.start("adoption", self._adopt)
 
     async def _adopt(self) -> None:
         """Find the services of policies that have none yet: at the start, and again while Render is away or knows no such service.
@@ -169,17 +148,17 @@ class Worker:
         Those of other workers are only found, so that they can be taken over.
         """
         for file in [file for file in self._waiting.values() if self._id_of(file) is None]:
-            await self._guarded(_adoption_of(file), partial(self._find, file))
+            await self._bench.guarded(_adoption_of(file), partial(self._find, file))
         if self._wanted() - self._asked:
-            await self._guarded("renew", self._renew, ROUND)
+            await self._bench.guarded("renew", self._renew, ROUND)
         for file in tuple(self._waiting.values()):
             if (service_id := self._id_of(file)) is not None and self._acts_on(service_id):
-                await self._guarded(_adoption_of(file), partial(self._adopt_one, file, service_id))
+                await self._bench.guarded(_adoption_of(file), partial(self._adopt_one, file, service_id))
 
     def _adopt_at_once(self, file: PolicyFile) -> None:
         """A file that was just saved: that its last version failed does not matter."""
-        self._failures.pop(_adoption_of(file), None)
-        self._start("adoption", self._adopt)
+        self._bench.forgive(_adoption_of(file))
+        self._bench.start("adoption", self._adopt)
 
     def _id_of(self, file: PolicyFile) -> str | None:
         service = file.policy.service
@@ -218,9 +197,9 @@ class Worker:
         self._lose(lost)
         if leases.held() - (before - lost):
             self._advanced_at = None  # their changes may be due by another clock
-            self._start("adoption", self._adopt)
+            self._bench.start("adoption", self._adopt)
         if too_many := leases.too_many(self._unfinished):
-            self._start("hand over", partial(self._hand_over, too_many))
+            self._bench.start("hand over", partial(self._hand_over, too_many))
 
     def _wanted(self) -> set[str]:
         known = {self._id_of(file) for file in self._waiting.values()} - {None}
@@ -257,11 +236,11 @@ class Worker:
             if (managed := self._managed.pop(service_id, None)) is not None:
                 self._rota.leave(service_id)
                 self._waiting[managed.file.path] = managed.file
-        return {task for service_id in service_ids for task in self._of.get(service_id, ())}
+        return {task for service_id in service_ids for task in self._bench.on(service_id)}
 
     async def _poll_due(self) -> None:
         for service_id in self._polls.pop(self._parts.clock.monotonic()):
-            self._start(f"poll {service_id}", partial(self._poll, self._managed[service_id]), service_id)
+            self._bench.start(f"poll {service_id}", partial(self._poll, self._managed[service_id]), service_id)
 
     async def _poll(self, managed: Managed) -> None:
         async with self._slots:
@@ -276,7 +255,7 @@ class Worker:
         parts = self._parts
         for service_id in self._looks.pop(parts.clock.monotonic()):
             look = partial(drift.look, self._managed[service_id], parts.render, parts.store, parts.clock)
-            self._start(f"look {service_id}", look, service_id)
+            self._bench.start(f"look {service_id}", look, service_id)
 
     async def _advance_due(self) -> None:
         if self._parts.dry_run:
@@ -289,7 +268,7 @@ class Worker:
         self._advanced_at = now
         for change in due:
             if self._acts_on(change.service_id):
-                self._start(f"change {change.id}", partial(self._advance, change.id), change.service_id)
+                self._bench.start(f"change {change.id}", partial(self._advance, change.id), change.service_id)
 
     async def _advance(self, change_id: str) -> None:
         change = await self._parts.store.change(change_id)  # as it is now: another step may just have ended
@@ -298,7 +277,7 @@ class Worker:
 
     async def _deliver(self) -> None:
         parts = self._parts
-        self._start("messages", partial(outbox.deliver, parts.store, parts.notifier, parts.clock, self._leases))
+        self._bench.start("messages", partial(outbox.deliver, parts.store, parts.notifier, parts.clock, self._leases))
 
     def _sign_of_life(self) -> Heartbeat:
         parts, now = self._parts, self._parts.clock.now()
@@ -307,44 +286,6 @@ class Worker:
     async def _prune(self) -> None:
         gone = await self._parts.store.prune(self._parts.clock.now() - KEEP_READINGS)
         log.info("retention: %d old rows deleted", gone)
-
-    def _start(self, name: str, work: Callable[[], Awaitable[object]], service_id: str = "") -> None:
-        """Run one piece of work (on a service) beside the others, unless the same still runs."""
-        if name in self._busy or self._stopping.is_set():
-            return
-        self._busy.add(name)
-        task = asyncio.create_task(self._guarded(name, work), name=name)
-        for group in (self._in_flight, self._of[service_id]) if service_id else (self._in_flight,):
-            group.add(task)
-            task.add_done_callback(group.discard)
-
-    async def _guarded(
-        self, name: str, work: Callable[[], Awaitable[object]], longest_rest: float = LONGEST_REST
-    ) -> None:
-        """A failure ends nothing but itself, and the same work is left alone for a while."""
-        failures, rests_until = self._failures.pop(name, (0, 0.0))
-        now = self._parts.clock.monotonic()
-        if now < rests_until:
-            self._failures[name] = (failures, rests_until)
-            self._busy.discard(name)
-            return
-        try:
-            await work()
-        except FencedError as error:
-            log.info("%s: %s", name, error)
-            self._start("renew", self._renew)
-        except (OutsideError, StoreError) as error:
-            log.error("%s: %s", name, error)  # noqa: TRY400 - an outside failure: the text says all
-            self._rest(name, failures, REST_REFUSED if isinstance(error, RefusedError) else 0.0, longest_rest)
-        except Exception:
-            log.exception("%s failed: this is a bug, please report it", name)
-            self._rest(name, failures, 0.0, longest_rest)
-        finally:
-            self._busy.discard(name)
-
-    def _rest(self, name: str, failures: int, at_least: float, longest: float) -> None:
-        rest = max(at_least, min(REST * 2 ** min(failures, 10), longest))
-        self._failures[name] = (failures + 1, self._parts.clock.monotonic() + rest)
 
 
 def _adoption_of(file: PolicyFile) -> str:

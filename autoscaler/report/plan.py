@@ -41,11 +41,11 @@ def lines(change: Change, around: Around) -> tuple[Line, ...]:
     return (*ordered, Line("~", "cost", monthly_step(change.origin.monthly, change.target.monthly)), *_warnings(around))
 
 
-def afterwards(change: Change) -> str:
-    """What happens once it is said yes to."""
+def afterwards(change: Change, respect: int) -> str:
+    """What happens once it is said yes to. `respect`: how long nothing comes down by itself then, ms."""
     return (
         f"Then one deploy of the build that is live. I look at it for {format_duration(change.soak)} and go back if it fails; "
-        "nothing comes down by itself for some hours after it."
+        f"nothing comes down by itself for {format_duration(respect)} after it."
     )
 
 

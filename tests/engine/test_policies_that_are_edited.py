@@ -46,8 +46,8 @@ class Bench:
         return [title for title in self.rig.told.titles if "api.yaml" in title or "look after" in title]
 
     async def settled(self):
-        while self.worker._in_flight:
-            await asyncio.gather(*self.worker._in_flight)
+        while self.worker._bench.in_flight:
+            await asyncio.gather(*self.worker._bench.in_flight)
 
     async def seconds(self, count):
         """What the worker's jobs do, second by second."""
@@ -61,7 +61,7 @@ class Bench:
                 worker._look_due,
                 worker._deliver,
             ):
-                await worker._guarded(job.__name__, job)
+                await worker._bench.guarded(job.__name__, job)
                 await self.settled()
 
     def write(self, text, name="api.yaml"):
@@ -75,7 +75,7 @@ async def bench(tmp_path):
     (folder / "api.yaml").write_text(POLICY, encoding="utf-8")
     async with running_rig(tmp_path) as rig:
         bench = Bench(rig, folder)
-        bench.worker._start("adoption", bench.worker._adopt)
+        bench.worker._bench.start("adoption", bench.worker._adopt)
         await bench.settled()
         await bench.seconds(3)
         yield bench

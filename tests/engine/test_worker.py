@@ -35,8 +35,8 @@ async def a_worker(rig, *policies, **parts):
 
 async def settled(worker):
     """All that was started has ended."""
-    while worker._in_flight:
-        await asyncio.gather(*worker._in_flight)
+    while worker._bench.in_flight:
+        await asyncio.gather(*worker._bench.in_flight)
 
 
 class Work:
@@ -63,14 +63,14 @@ async def test_work_that_fails_is_left_alone_for_longer_and_longer_and_a_minute_
     async with running_rig(tmp_path) as rig:
         worker, work = await a_worker(rig), Work(error)
         for _ in range(3600):
-            worker._start("work", work)
+            worker._bench.start("work", work)
             await settled(worker)
             rig.sim.clock.advance(1)
         assert least <= work.times <= most
         work.error, work.times = None, 0
         rig.sim.clock.advance(300)
         for _ in range(10):
-            worker._start("work", work)
+            worker._bench.start("work", work)
             await settled(worker)
         assert work.times == 10
 

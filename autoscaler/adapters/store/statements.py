@@ -1,7 +1,7 @@
 """Every query, as a plain function of a connection whose transaction is open. The caller commits."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -10,9 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from autoscaler.adapters.store.bodies import (
     KINDS,
-    MISSED,
     OVERRIDDEN,
-    READING,
     SIGNAL,
     TIER_CHANGED,
     TOLD,
@@ -21,13 +19,13 @@ from autoscaler.adapters.store.bodies import (
     load,
 )
 from autoscaler.adapters.store.tables import changes, events, heartbeats, journal, observations, pauses, verdicts
-from autoscaler.adapters.store.upserts import insert, upsert
+from autoscaler.adapters.store.upserts import upsert
 from autoscaler.core.change import OPEN, Change, JournalEntry, State
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.lessons import OUT_OF_MEMORY
 from autoscaler.core.observations import Observation, Overridden, Signal, TierChanged, Told
-from autoscaler.ports import ChangeOpenError, Delivery, Event, Heartbeat, Word
+from autoscaler.ports import ChangeOpenError, Heartbeat, Word
 
 _DUE_STATES = sorted({*OPEN, State.WATCHING})
 _VERDICTS = sa.select(verdicts.c.body, verdicts.c.first_at)
@@ -222,76 +220,6 @@ def list_journal(connection: Connection, change_id: str) -> list[JournalEntry]:
     return [load(JournalEntry, body) for body in connection.scalars(query)]
 
 
-def add_events(connection: Connection, told: Sequence[Event]) -> None:
-    """Insert those whose id is not there yet."""
-    for event in told:
-        row = {
-            "id": event.id,
-            "service_id": event.service_id,
-            "thread": event.thread,
-            "at": event.at,
-            "attempts": 0,
-            "retry_at": 0,  # at once, whatever a clock that was set back may say
-            "body": dump(event),
-        }
-        connection.execute(insert(connection, events).values(row).on_conflict_do_nothing(index_elements=["id"]))
-
-
-def undelivered(
-    connection: Connection, now: int, limit: int, service_ids: Collection[str] | None = None
-) -> list[Delivery]:
-    """Due events (of these services) in arrival order; of a thread only the first that is still to go, with the reference of its first message."""
-    other = events.alias()
-    first_of_thread = (
-        sa.select(sa.func.min(other.c.number))
-        .where(other.c.thread == events.c.thread, other.c.delivered_at.is_(None), other.c.retry_at.is_not(None))
-        .scalar_subquery()
-    )
-    parent = (
-        sa.select(other.c.reference)
-        .where(other.c.thread == events.c.thread, other.c.delivered_at.is_not(None), other.c.reference.is_not(None))
-        .order_by(other.c.number)
-        .limit(1)
-        .scalar_subquery()
-    )
-    query = (
-        sa.select(events.c.body, events.c.attempts, parent)
-        .where(_PENDING, events.c.retry_at <= now)
-        .where(sa.or_(events.c.thread.is_(None), events.c.number == first_of_thread))
-        .order_by(events.c.number)
-        .limit(limit)
-    )
-    if service_ids is not None:
-        query = query.where(events.c.service_id.in_(service_ids))
-    return [
-        Delivery(event=load(Event, body), attempts=attempts, parent=reference)
-        for body, attempts, reference in connection.execute(query)
-    ]
-
-
-def service_of(connection: Connection, event_id: str) -> str | None:
-    """Of which service an event tells."""
-    return connection.scalar(sa.select(events.c.service_id).where(events.c.id == event_id))
-
-
-def mark_delivered(connection: Connection, event_id: str, at: int, reference: str | None) -> None:
-    """Nothing more is to be done about it."""
-    connection.execute(
-        sa.update(events)
-        .where(events.c.id == event_id)
-        .values(delivered_at=at, reference=reference, error=None, attempts=events.c.attempts + 1)
-    )
-
-
-def mark_not_delivered(connection: Connection, event_id: str, retry_at: int | None, error: str) -> None:
-    """To be tried again at `retry_at`, or never."""
-    connection.execute(
-        sa.update(events)
-        .where(events.c.id == event_id)
-        .values(retry_at=retry_at, error=error, attempts=events.c.attempts + 1)
-    )
-
-
 def put_heartbeat(connection: Connection, heartbeat: Heartbeat) -> None:
     """One row a worker."""
     upsert(connection, heartbeats, {"worker": heartbeat.worker, "at": heartbeat.at, "body": dump(heartbeat)})
@@ -324,34 +252,3 @@ def get_pause(connection: Connection, service_id: str) -> Pause | None:
     """As last written."""
     body = connection.scalar(sa.select(pauses.c.body).where(pauses.c.service_id == service_id))
     return None if body is None else load(Pause, body)
-
-
-def prune_observations(connection: Connection, before: int, after: int, page: int) -> tuple[int, int | None]:
-    """Delete old readings and misses among the `page` rows that follow number `after`.
-
-    Walks the primary key, for what is old lies in front, and needs no index of its own.
-    Returns how many rows went and the last number of the page, None when no further page can hold an old one.
-    """
-    table = observations
-    numbers = (
-        sa.select(table.c.number, table.c.at)
-        .where(table.c.number > after)
-        .order_by(table.c.number)
-        .limit(page)
-        .subquery()
-    )
-    last, oldest = connection.execute(sa.select(sa.func.max(numbers.c.number), sa.func.min(numbers.c.at))).one()
-    if last is None or oldest >= before:
-        return 0, None
-    gone = connection.execute(
-        sa.delete(table).where(
-            table.c.number > after, table.c.number <= last, table.c.at < before, table.c.kind.in_([READING, MISSED])
-        )
-    )
-    return gone.rowcount, last
-
-
-def prune_events(connection: Connection, before: int, page: int) -> int:
-    """Delete at most `page` events that were delivered before `before`; how many went."""
-    old = sa.select(events.c.number).where(events.c.delivered_at < before).limit(page)
-    return connection.execute(sa.delete(events).where(events.c.number.in_(old))).rowcount

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
-from autoscaler.adapters.store import leasing, statements
+from autoscaler.adapters.store import leasing, messages, retention, statements
 from autoscaler.adapters.store.address import Address, parse
 from autoscaler.adapters.store.database import Database
 from autoscaler.core.change import Change, JournalEntry, State
@@ -75,7 +75,7 @@ class SqlStore:
             statements.add_observations(connection, record.service_id, record.observations)
             if record.verdict is not None:
                 statements.put_verdict(connection, record.verdict)
-            statements.add_events(connection, record.events)
+            messages.add_events(connection, record.events)
 
         await self._write_about(record.service_id, work)
 
@@ -113,7 +113,7 @@ class SqlStore:
             statements.put_change(connection, change)
             statements.put_journal(connection, journal)
             statements.add_observations(connection, change.service_id, observations)
-            statements.add_events(connection, events)
+            messages.add_events(connection, events)
 
         await self._write_about(change.service_id, work)
 
@@ -146,19 +146,19 @@ class SqlStore:
     async def undelivered(self, now: int, limit: int = 50) -> list[Delivery]:
         """Oldest first."""
         own = None if self._fences is None else sorted(self._fences.held())
-        return await self._read(lambda connection: statements.undelivered(connection, now, limit, own))
+        return await self._read(lambda connection: messages.undelivered(connection, now, limit, own))
 
     async def delivered(self, event_id: str, at: int, reference: str | None) -> None:
         """It arrived."""
-        await self._write_of(event_id, lambda it: statements.mark_delivered(it, event_id, at, reference))
+        await self._write_of(event_id, lambda it: messages.mark_delivered(it, event_id, at, reference))
 
     async def not_delivered(self, event_id: str, retry_at: int | None, error: str) -> None:
         """It did not arrive."""
-        await self._write_of(event_id, lambda it: statements.mark_not_delivered(it, event_id, retry_at, error))
+        await self._write_of(event_id, lambda it: messages.mark_not_delivered(it, event_id, retry_at, error))
 
     async def tell(self, events: Sequence[Event]) -> None:
         """Each id once."""
-        await self._write(lambda connection: statements.add_events(connection, events))
+        await self._write(lambda connection: messages.add_events(connection, events))
 
     async def unfinished(self) -> set[str]:
         """What somebody has to carry on."""
@@ -228,7 +228,7 @@ class SqlStore:
             total += gone
         gone = PAGE
         while gone == PAGE:
-            gone = await self._write(lambda connection: statements.prune_events(connection, before, PAGE))
+            gone = await self._write(lambda connection: retention.prune_events(connection, before, PAGE))
             total += gone
         return total
 
@@ -245,7 +245,7 @@ class SqlStore:
 
     async def _write_of(self, event_id: str, work: Callable[[Connection], None]) -> None:
         def fenced(connection: Connection) -> None:
-            service_id = None if self._fences is None else statements.service_of(connection, event_id)
+            service_id = None if self._fences is None else messages.service_of(connection, event_id)
             if service_id is not None and (fence := self._fence(service_id)) is not None:
                 leasing.check_fence(connection, fence)
             work(connection)
@@ -262,4 +262,4 @@ class SqlStore:
 
 
 def _prune_page(before: int, after: int) -> Callable[[Connection], tuple[int, int | None]]:
-    return lambda connection: statements.prune_observations(connection, before, after, PAGE)
+    return lambda connection: retention.prune_observations(connection, before, after, PAGE)
