@@ -49,7 +49,9 @@ def _with_app(world: World, change: Change, managed: Managed | None, now: int) -
         return world
     state, live_at = managed.state, change.live_at
     reading, served = state.reading, None
-    if reading is not None and live_at is not None and reading.at >= live_at:
+    if state.tier != change.target.tier:
+        served = 0.0  # what another tier served proves nothing of this one
+    elif reading is not None and live_at is not None and reading.at >= live_at:
         served = reading.counters.get("requests")
     return replace(
         world,

@@ -20,7 +20,7 @@ BROKEN = (
     ("autoscaler.report.units", "asyncio"),
     ("autoscaler.engine.drift", "autoscaler.adapters.health"),
     ("autoscaler.adapters.clock", "autoscaler.engine.due"),
-    ("autoscaler.ports", "autoscaler.bootstrap"),
+    ("autoscaler.ports.telling", "autoscaler.bootstrap"),
     ("autoscaler.cli.status", "autoscaler.cli.history"),
     ("autoscaler.engine.reconciler", "render_client.client"),
     ("autoscaler.engine.outbox", "slack_sdk"),

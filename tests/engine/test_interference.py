@@ -107,7 +107,7 @@ def test_whatever_people_do_between_our_calls_the_order_holds_and_the_env_fits_a
     run_state_machine_as_test(
         Interference,
         settings=settings(
-            max_examples=30,
+            max_examples=12,
             stateful_step_count=12,
             deadline=None,
             report_multiple_bugs=False,

@@ -122,6 +122,9 @@ async def test_a_drift_look_from_the_middle_of_a_change_is_no_tier(tmp_path):
                 await rig.run(minutes=2)  # the whole change, up to its end
                 return seen
 
+            async def env(self, service_id, names):
+                return {}
+
             async def deploys(self, service_id):
                 return ()
 
