@@ -12,6 +12,7 @@ from autoscaler.engine.managed import Managed
 from autoscaler.engine.outbox import deliver
 from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.tick import Ticker
+from autoscaler.errors import OutsideError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Delivery, Failure, ServiceSeen
 from render_client.sim import World, configuration, fleet, lifecycle
@@ -116,7 +117,8 @@ class Engine:
     async def step(self, *, looks: bool) -> None:
         """One poll and what follows from it; with `looks`, after a look at Render."""
         if looks:
-            await drift.look(self.managed, self.render, self.store, self.clock)
+            with suppress(OutsideError):  # the worker logs it and goes on
+                await drift.look(self.managed, self.render, self.store, self.clock)
         await self.ticker.tick(self.managed)
         for change in await self.store.due_changes(self.clock.now()):
             await self.reconciler.advance(change)

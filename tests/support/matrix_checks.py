@@ -5,13 +5,13 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 from autoscaler.adapters.store import SqlStore
-from autoscaler.core.change import Change, JournalEntry
+from autoscaler.core.change import Change, JournalEntry, Rung
 from autoscaler.core.durations import HOUR
 from autoscaler.core.evaluate import decide
 from autoscaler.core.observations import TierChanged
 from autoscaler.core.plans import is_smaller, same_plan
 from autoscaler.engine.managed import load
-from tests.support.crashing import PlainRender
+from render_client.sim.state import Service
 from tests.support.matrix_scenes import SERVICE, TIERS
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def check_step(step: str, write: str) -> None:
     assert step == write or (step.startswith("ask again ") and write.startswith("ask ")), (step, write)
 
 
-def check_configuration(render: PlainRender) -> None:
+def check_configured(service: Service) -> None:
     """The order property, at this instant: nobody's deploy starts an instance whose env belongs to a larger tier than its plan."""
-    configured = render.service.configured()
+    configured = service.configured()
     assert fits(configured.plan, configured.env), configured
-    for deploy in render.service.deploys:
+    for deploy in service.deploys:
         assert deploy.snapshot is None or fits(deploy.snapshot.plan, deploy.snapshot.env), deploy
 
 
@@ -53,7 +53,7 @@ async def check_end(life: "Life") -> None:
     assert tuple(change.state for change in changes) == scene.endings, changes
     journals = [await store.journal(change.id) for change in changes]
     for change, journal in zip(changes, journals, strict=True):
-        _check_journal(change, journal)
+        check_journal(change, journal)
     _check_writes(life, [entry for journal in journals for entry in journal])
     tiers = [one for one in await store.tier_changes(SERVICE) if isinstance(one, TierChanged)]
     assert tiers[-1].tier == scene.ends_on.tier, tiers
@@ -63,13 +63,16 @@ async def check_end(life: "Life") -> None:
     assert decide(life.managed.state, now) == decide(again.state, now)
     assert (life.managed.silence, life.managed.verdict) == (again.silence, again.verdict)
     life.time.at += HOUR  # instances that were added last have come up
-    check_configuration(render)
-    _check_render(life)
+    check_configured(render.service)
+    check_runs(render.service, scene.ends_on)
+    if scene.push:
+        newest = render.service.deploys[-1]
+        assert render.service.serving()[-1].deploy_id == newest.id
+        assert newest.source.commit == render.service.commits[-1]
 
 
-def _check_render(life: "Life") -> None:
-    """What is configured runs, and is the tier that it should be."""
-    service, rung = life.render.service, life.scene.ends_on
+def check_runs(service: Service, rung: Rung) -> None:
+    """What is configured runs, and is this tier."""
     configured, serving = service.configured(), service.serving()
     assert (configured.plan, configured.env) == (rung.plan, rung.env), configured
     assert service.details["numInstances"] == rung.instances
@@ -78,12 +81,10 @@ def _check_render(life: "Life") -> None:
         (rung.plan, tuple(rung.env.items()))
     }, serving
     assert not [deploy for deploy in service.deploys if deploy.status in {"created", "queued", "update_in_progress"}]
-    if life.scene.push:
-        assert serving[-1].deploy_id == service.deploys[-1].id
-        assert service.deploys[-1].source.commit == service.commits[-1]
 
 
-def _check_journal(change: Change, journal: list[JournalEntry]) -> None:
+def check_journal(change: Change, journal: list[JournalEntry]) -> None:
+    """Whole, and in order."""
     assert [entry.number for entry in journal] == list(range(1, len(journal) + 1)), journal
     assert all(entry.outcome and entry.ended_at is not None for entry in journal), journal
     assert all(earlier.at <= later.at for earlier, later in pairwise(journal)), journal

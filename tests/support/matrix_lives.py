@@ -32,7 +32,7 @@ from render_client.sim.building import build_world
 from render_client.sim.clock import MANUAL_START
 from render_client.sim.controls import fail_next_deploy, push
 from tests.support.crashing import Heard, PlainRender
-from tests.support.matrix_checks import check_configuration, check_step, step_under_way
+from tests.support.matrix_checks import check_configured, check_step, step_under_way
 from tests.support.matrix_scenes import FILE, SERVICE, Scene
 
 STEP = 10_000
@@ -129,8 +129,9 @@ class SceneRender(PlainRender):
 class SceneApp:
     """ports.HealthPort: an app that runs what the live instance runs."""
 
-    def __init__(self, render: SceneRender) -> None:
-        self._render = render
+    def __init__(self, render: Any, since: int = MANUAL_START) -> None:
+        """`render`: has the scene, its service and a clock; `since`: when the scene began, ms."""
+        self._render, self._since = render, since
 
     async def fetch(self, health: object) -> Report | Missed:
         scene, now = self._render.scene, self._render.clock.now()
@@ -139,8 +140,8 @@ class SceneApp:
             return Missed(now, Miss.REFUSED, "connection refused")
         snapshot = serving[-1].snapshot
         limit = PLANS[snapshot.plan].memory
-        share = scene.memory.get(snapshot.plan, 1) if now >= MANUAL_START + scene.memory_from else 1
-        requests = (now - MANUAL_START) // 100
+        share = scene.memory.get(snapshot.plan, 1) if now >= self._since + scene.memory_from else 1
+        requests = (now - self._since) // 100
         body = {
             "counters": {"requests_total": requests, "errors_total": 0, "response_seconds_total": requests / 10},
             "timestamp": datetime.fromtimestamp(now / 1000, UTC).isoformat(),
@@ -268,7 +269,7 @@ class Life:
         step = await step_under_way(self.bench.store)
         answer = await call(*arguments)
         check_step(step, self.render.writes[-1])
-        check_configuration(self.render)
+        check_configured(self.render.service)
         self.render.ops.append(Op(self.time.now(), name, arguments))
         return answer
 

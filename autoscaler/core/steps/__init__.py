@@ -114,20 +114,20 @@ def refused(change: Change, write: Write, words: str, now: int, *, bad_request: 
     if isinstance(write, Redeploy):
         return Become(
             replace(change, gave_back_at=None),
-            f"The deploy of commit {write.commit[:7]} that mine had cancelled could not be asked for again: {words}",
+            f"The deploy of commit {write.commit[:7]} that mine had cancelled could not be asked for again: {words.removesuffix('.')}",
         )
     if isinstance(write, CancelDeploy):
         return Become(replace(change, written=(*change.written, "cancel")))
     if isinstance(write, AskDeploy) and bad_request and write.commit is None and write.served is not None:
         return Become(replace(change, pinned=True, attempts=change.attempts[:-1]))
-    return failed(change, f"Render refused: {words}", now)
+    return failed(change, f"Render refused: {words.removesuffix('.')}", now)
 
 
 def abandoned(change: Change, words: str, now: int) -> Become:
     """The service is gone: there is nothing left to carry on."""
     if change.state is State.WATCHING:
         return ended(change, State.DONE, f"{change.outcome}; since then the service is gone", now)
-    return ended(change, State.FAILED, f"the service is gone: {words}", now)
+    return ended(change, State.FAILED, f"the service is gone: {words.removesuffix('.')}", now)
 
 
 def outrun(change: Change, now: int) -> Become:
