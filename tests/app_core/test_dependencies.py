@@ -468,7 +468,7 @@ def test_a_fastapi_app_under_uvicorn_tells_the_bot_whom_it_waits_for(tmp_path):
     seen = report["dependencies"]
     assert (seen["openai"]["calls_total"], seen["openai"]["failures_total"]) == (2, 1)
     assert (seen["postgres"]["calls_total"], seen["postgres"]["failures_total"]) == (1, 0)
-    assert seen["openai"]["seconds_total"] >= 0.03
+    assert seen["openai"]["seconds_total"] >= 0.025  # a loop's timer may come a little early
     assert seen["postgres"]["seconds_total"] >= 0.01
     total = seen["openai"]["seconds_total"] + seen["postgres"]["seconds_total"]
     assert total < report["counters"]["response_seconds_total"]
