@@ -182,7 +182,12 @@ def unanswered(call: Call, reason: str, *, was_sent: bool) -> RenderDownError:
 
 
 def message_of(reply: httpx.Response, call: Call) -> str:
-    """Return Render's own words on one line, at most 300 characters, without what the call keeps secret."""
+    """Return Render's own words on one line, at most 300 characters, without what the call keeps secret.
+
+    None of an answer that was to hold the values of env vars: nobody could take out what nobody knows.
+    """
+    if not call.is_write and "/env-vars" in call.path:
+        return ""
     try:
         body = reply.json()
     except (ValueError, RecursionError):

@@ -16,6 +16,7 @@ from autoscaler.cli.options import JsonOption
 from autoscaler.cli.output import out, print_json, print_table
 from autoscaler.core.backtest import Backtest, differences
 from autoscaler.core.durations import parse_duration
+from autoscaler.core.observations import EnvSeen, Overridden
 from autoscaler.core.policy import Policy
 from autoscaler.core.recording import Recording, Span
 from autoscaler.engine.backtest import rehearse, render_recording
@@ -117,7 +118,8 @@ def backtest(  # noqa: PLR0913 - each is an option of the command line
     source.check()
     recording = asyncio.run(_recording(source, files[0].policy))
     if export is not None:
-        write_lines(export, recording.observations)
+        told = (one for one in recording.observations if not isinstance(one, Overridden | EnvSeen))  # values may be anybody's
+        write_lines(export, told)
     done = [rehearse(file.path, file.policy, recording, tier=tier, curves=html is not None) for file in files]
     found = differences(done[0], done[1]) if compare else ()
     if html is not None:

@@ -52,6 +52,7 @@ class State(StrEnum):
 
 
 POLICY = "policy"
+SOMEBODYS = "(somebody's)"
 OPEN = frozenset({State.APPROVED, State.APPLYING, State.SOAKING})
 
 
@@ -65,6 +66,12 @@ class Rung:
     env: Mapping[str, str]
     monthly: float
     """USD a month, all instances."""
+    theirs: tuple[str, ...] = ()
+    """The variables whose values here are somebody's own: they are kept, and shown to nobody."""
+
+    def shown(self, name: str) -> str:
+        """A variable's value, for people."""
+        return SOMEBODYS if name in self.theirs else self.env.get(name, "unset")
 
 
 @dataclass(frozen=True, slots=True)

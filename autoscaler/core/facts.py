@@ -34,6 +34,8 @@ class Facts:
     image_backed: bool = False
     build_not_live: str = ""
     """Why a deploy might ship another build than the one that serves; empty when it can't."""
+    not_deployed: str = ""
+    """The plan that is configured and waits for a deploy, where another one runs; else empty."""
     pause: Pause | None = None
     """Somebody's, if any is in force."""
     open_change: str | None = None

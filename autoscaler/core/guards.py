@@ -7,6 +7,7 @@ from enum import StrEnum
 from autoscaler.core.durations import DAY, HOUR, MINUTE
 from autoscaler.core.evaluate import Ask, Decision, Progress
 from autoscaler.core.facts import Facts, Pause
+from autoscaler.core.plans import same_plan
 from autoscaler.core.policy import Mode, Policy, Tier
 from autoscaler.core.values import format_value
 
@@ -34,6 +35,7 @@ class Why(StrEnum):
     AT_TOP = "at_top"
     BUILD_NOT_LIVE = "build_not_live"
     WIDE_REFUSED = "wide_refused"
+    NOT_DEPLOYED = "not_deployed"
     FIGHT = "fight"
     LOWER_TIER_WOULD_GO_UP = "lower_tier_would_go_up"
     FLOOR = "floor"
@@ -65,6 +67,7 @@ _FOR_PEOPLE = frozenset(
         Why.PAUSED,
         Why.BUILD_NOT_LIVE,
         Why.WIDE_REFUSED,
+        Why.NOT_DEPLOYED,
         Why.FIGHT,
         Why.UNREACHABLE,
         Why.AT_TOP,
@@ -218,6 +221,8 @@ def _render_blockers(policy: Policy, decision: Decision, facts: Facts, target: T
             yield Blocker(Why.WIDE_REFUSED, detail="it has a disk, so it runs as one instance")
         elif facts.render_autoscaling:
             yield Blocker(Why.WIDE_REFUSED, detail="Render's own autoscaling sets the number of instances")
+    if facts.not_deployed and not same_plan(facts.not_deployed, target.plan):
+        yield Blocker(Why.NOT_DEPLOYED, detail=f"{facts.not_deployed} is configured")
     if decision.fought_at is not None and not decision.emergency and decision.at < decision.fought_at + FIGHT_ENDS:
         yield Blocker(Why.FIGHT, decision.fought_at + FIGHT_ENDS)
 

@@ -128,4 +128,14 @@ class Overridden:
     """Of the policy file that it overrides."""
 
 
-Observation = Reading | Missed | Masked | TierChanged | Signal | Told | Overridden
+@dataclass(frozen=True, slots=True)
+class EnvSeen:
+    """The configured values of our env vars, where they are others than when they were last looked at: what moves after that, somebody set."""
+
+    at: int
+    since: int
+    """Since when the rung runs on which they were seen: the `at` of its TierChanged."""
+    env: Mapping[str, str]
+
+
+Observation = Reading | Missed | Masked | TierChanged | Signal | Told | Overridden | EnvSeen

@@ -16,6 +16,7 @@ from autoscaler.core.metrics import Vocabulary
 from autoscaler.core.plans import Plan, find_plan
 from autoscaler.core.scalars import (
     Address,
+    ChannelName,
     Dollars,
     Duration,
     EnvKey,
@@ -227,7 +228,7 @@ class Verify(_Part):
 class Notify(_Part):
     """Where the team reads."""
 
-    slack: Annotated[str, Field(min_length=2, max_length=80)] | None = None
+    slack: ChannelName | None = None
 
 
 class Evidence(_Part):

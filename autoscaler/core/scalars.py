@@ -103,6 +103,13 @@ def _secret_name(text: str) -> str:
     raise ValueError("write the name of an environment variable, such as SCALING_HEALTH_TOKEN: never the secret itself")
 
 
+def _channel(text: str) -> str:
+    """What stands here by mistake may be a token or a webhook's address, and is not repeated."""
+    if text.startswith(("xox", "xapp-", "rnd_")) or "://" in text:
+        raise ValueError("write the channel's name or id, such as '#ops': tokens and addresses never stand in a policy")
+    return text
+
+
 def _json_path(text: str) -> str:
     try:
         unknown = _unknown_function(jmespath.compile(text).parsed)
@@ -146,6 +153,7 @@ JsonPath = Annotated[str, *_from_text(_json_path, "jobs.waiting")]
 Address = Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2000), AfterValidator(_address)]
 EnvKey = Annotated[str, Field(max_length=200), AfterValidator(_env_key)]
 SecretName = Annotated[str, AfterValidator(_secret_name)]
+ChannelName = Annotated[str, Field(min_length=2, max_length=80), AfterValidator(_channel)]
 EnvValue = Annotated[str, Field(max_length=32_768), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 """The YAML's own text, whatever an editor takes it for."""
 Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_-]+$")]

@@ -14,7 +14,7 @@ from autoscaler.core.fit import Peaks
 from autoscaler.core.lessons import OUT_OF_MEMORY, Lessons
 from autoscaler.core.masks import Clock
 from autoscaler.core.metrics import Kind
-from autoscaler.core.observations import Masked, Missed, Observation, Overridden, Reading, Signal, TierChanged
+from autoscaler.core.observations import EnvSeen, Masked, Missed, Observation, Overridden, Reading, Signal, TierChanged
 from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.ratio import rate_window
 from autoscaler.core.told import CountWatch, ValueWatch
@@ -58,6 +58,8 @@ class State:
         """Memory is masked only after our own downgrade: what a starting app needs, it needs."""
         self.overrides: dict[tuple[str, str], Overridden] = {}
         """By tier and name: the values of our env vars that people have set."""
+        self.env_seen: EnvSeen | None = None
+        """The values that were configured when they were last looked at."""
         self._holding = Holding()
         self._watches: dict[Key, Watch] = {}
         self._told: list[CountWatch | ValueWatch] = []
@@ -89,6 +91,8 @@ class State:
                 self._signal(observation)
             case Overridden(tier=tier, name=name):
                 self.overrides[tier, name] = observation
+            case EnvSeen():
+                self.env_seen = observation
         self._settle()
 
     @property

@@ -8,8 +8,8 @@ from autoscaler.core.change import Change, Direction, Rung
 from autoscaler.core.money import spend
 from autoscaler.core.plans import is_smaller, same_plan
 from autoscaler.core.policy import Tier
-from autoscaler.engine.drift import tier_of
-from autoscaler.engine.managed import Managed, load, rung
+from autoscaler.engine.drift import tier_of, what_runs
+from autoscaler.engine.managed import Managed, load, rung, theirs
 from autoscaler.errors import RefusedError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Event, EventKind, PassRecord, RenderPort, ServiceSeen, Store
@@ -29,6 +29,8 @@ class Sight:
     tier: Tier | None
     month: float
     """USD that this month comes to if nothing changes."""
+    is_deployed: bool = True
+    """Whether the plan that is configured is the one that runs."""
 
     @property
     def seen(self) -> ServiceSeen:
@@ -49,7 +51,8 @@ async def look(file: PolicyFile, render: RenderPort, store: Store, now: int) -> 
     monthly = (
         running.monthly if running else next((one.monthly for one in tiers if same_plan(one.plan, seen.plan)), 0.0)
     )
-    return Sight(managed, env, running, spent.with_target(monthly))
+    runs, _ = await what_runs(render, seen, None)
+    return Sight(managed, env, running, spent.with_target(monthly), same_plan(runs, seen.plan))
 
 
 def change_to(sight: Sight, target: Tier, who: str, reason: str, now: int) -> Change:
@@ -62,7 +65,7 @@ def change_to(sight: Sight, target: Tier, who: str, reason: str, now: int) -> Ch
     is_whole = all(sight.env.get(name) == value for name, value in mine.items())
     name = sight.tier.name if sight.tier is not None and is_whole else AS_FOUND
     monthly = sight.tier.monthly if sight.tier else to.monthly
-    origin = Rung(name, seen.plan, seen.instances, found, monthly)
+    origin = Rung(name, seen.plan, seen.instances, found, monthly, theirs(sight.managed.policy, found))
     return Change(
         id=f"chg-{uuid.uuid4().hex[:12]}",
         service_id=seen.id,
@@ -98,7 +101,7 @@ def _refuse(sight: Sight, to: Rung) -> None:
             f"{seen.name} has a disk, so Render runs one instance of it: {to.tier} wants {to.instances}."
         )
     same = same_plan(to.plan, seen.plan) and to.instances == seen.instances
-    if same and all(sight.env.get(name) == value for name, value in to.env.items()):
+    if same and sight.is_deployed and all(sight.env.get(name) == value for name, value in to.env.items()):
         raise RefusedError(f"{seen.name} is configured as {to.tier} already. `autoscaler status` shows what runs.")
 
 

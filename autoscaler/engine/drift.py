@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from autoscaler.core.change import DeploySeen
 from autoscaler.core.durations import HOUR, format_duration
 from autoscaler.core.observations import Masked, Signal, TierChanged
 from autoscaler.core.plans import same_plan
 from autoscaler.core.policy import Policy
+from autoscaler.core.steps.cancelling import ENDED
 from autoscaler.core.steps.preflight import build_not_live, under_way
 from autoscaler.engine.following import look_at_env
 from autoscaler.engine.managed import Managed
@@ -40,6 +42,7 @@ async def _look_at_tier(managed: Managed, render: RenderPort, store: History, cl
     """While one of our own changes is open, Render shows what it configured, not what runs: then only the rest is taken in."""
     began = clock.now()
     seen = await render.find_service(id=managed.service_id, name=None)
+    runs, waits_since = await what_runs(render, seen, _known(managed))
     now = clock.now()
     async with managed.in_step(store, now):
         before, managed.seen, managed.sight.render_answered_at = managed.seen, seen, now
@@ -49,14 +52,47 @@ async def _look_at_tier(managed: Managed, render: RenderPort, store: History, cl
         for change in await store.changes(seen.id, limit=20):
             if change.state.is_open or (change.ended_at is not None and began <= change.ended_at <= now):
                 return  # what was read may be from the middle of it
-        tier = tier_of(managed.policy, seen)
-        changed = TierChanged(now, tier, seen.plan, seen.instances)
+        await _note_not_deployed(managed, runs, waits_since, store, now)
+        tier = tier_of(managed.policy, replace(seen, plan=runs))
+        changed = TierChanged(now, tier, runs, seen.instances)
         if managed.state.tier_known and _is_the_same(changed, managed.state.lessons.running):
             return
         events = list(_taken_over(managed, changed)) if managed.state.tier_known else []
         await store.record(PassRecord(seen.id, (changed,), events=tuple(events)))
         managed.fold(changed)
-    log.info("%s runs on %s x%d: %s", seen.name, seen.plan, seen.instances, tier or "no tier of its policy")
+    log.info("%s runs on %s x%d: %s", seen.name, runs, seen.instances, tier or "no tier of its policy")
+
+
+def _known(managed: Managed) -> str | None:
+    """The plan that runs as far as is known, where nothing waits for a deploy."""
+    running = managed.state.lessons.running
+    return None if running is None or managed.sight.not_deployed else running.plan
+
+
+async def what_runs(render: RenderPort, seen: ServiceSeen, known: str | None) -> tuple[str, int]:
+    """The plan that runs, and since when another one waits for a deploy: one that was set after the newest deploy began.
+
+    `known`: what ran before; where that is still configured, nothing has moved. Raises UnavailableError and RefusedError.
+    """
+    if seen.suspended or (known is not None and same_plan(known, seen.plan)):
+        return seen.plan, 0
+    deploys = await render.deploys(seen.id)
+    carrier = next((one for one in deploys if one.status == "live" or one.status not in ENDED), None)
+    if carrier is None:
+        return seen.plan, 0
+    later = [one for one in await render.plans_set(seen.id, carrier.created_at) if one.at > carrier.created_at]
+    return (later[0].before, later[-1].at) if later else (seen.plan, 0)
+
+
+async def _note_not_deployed(managed: Managed, runs: str, since: int, store: History, now: int) -> None:
+    """That another plan is configured than runs is told once, whichever worker sees it."""
+    sight, configured = managed.sight, managed.seen.plan
+    before, waits = sight.not_deployed, "" if same_plan(runs, configured) else configured
+    sight.not_deployed, sight.waits_since = waits, since
+    if waits and waits != before:
+        message = notices.not_deployed(managed.seen.name, waits, runs)
+        event = _event(managed, f"not deployed:{waits}:{since}", message, now)
+        await store.record(PassRecord(managed.service_id, (), events=(event,)))
 
 
 def _taken_over(managed: Managed, changed: TierChanged) -> Iterator[Event]:

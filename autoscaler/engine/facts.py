@@ -32,6 +32,7 @@ async def gather(managed: Managed, store: History, decision: Decision) -> Facts:
         render_autoscaling=seen.render_autoscaling,
         image_backed=seen.image_backed,
         build_not_live=managed.sight.build_not_live,
+        not_deployed=managed.sight.not_deployed,
     )
     if decision.ask is Ask.HOLD:
         return facts

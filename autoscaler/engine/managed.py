@@ -33,6 +33,10 @@ class Sight:
     """Whether a deploy was switching over at that time."""
     build_not_live: str = ""
     """Why a deploy of ours might have shipped another build than the one that served then; empty when it could not."""
+    not_deployed: str = ""
+    """The plan that is configured, where it waits for a deploy and another one runs; else empty."""
+    waits_since: int = 0
+    """When that plan was set, ms by Render's clock."""
     looks: int = 0
     read: tuple[int, TierChanged | None] | None = None
     """Render's `updatedAt` of the service, and what ran, when its env vars were last read."""
@@ -102,6 +106,8 @@ class Managed:
         since = now - horizon(self.policy, _patience(self.policy, taught))
         earlier: list[Observation] = [one for one in taught if one.at < since]
         earlier += [one for one in await store.overrides(self.service_id) if one.at < since]
+        env_seen = await store.env_seen(self.service_id)
+        earlier += [env_seen] if env_seen is not None and env_seen.at < since else []
         observations = await store.observations(self.service_id, since)
         self.state, self.silence, self.heard = State(self.policy, self.state.every), None, set()
         for observation in (*earlier, *observations):
@@ -137,10 +143,16 @@ class Managed:
 def rung(managed: Managed, tier: Tier) -> Rung:
     """The tier as a change freezes it: with what people set instead of its values since the policy file was last edited."""
     mine = ((key, one) for key, one in managed.state.overrides.items() if one.digest == managed.file.digest)
-    theirs = {
+    kept = {
         name: one.value for (of, name), one in mine if of == tier.name and name in tier.env and one.value is not None
     }
-    return Rung(tier.name, tier.plan, tier.instances, {**tier.env, **theirs}, tier.monthly)
+    return Rung(tier.name, tier.plan, tier.instances, {**tier.env, **kept}, tier.monthly, tuple(sorted(kept)))
+
+
+def theirs(policy: Policy, env: Mapping[str, str]) -> tuple[str, ...]:
+    """Which of these values no tier of the policy has: they are somebody's own."""
+    ours = {pair for tier in policy.tiers for pair in tier.env.items()}
+    return tuple(name for name, value in sorted(env.items()) if (name, value) not in ours)
 
 
 def horizon(policy: Policy, patience: int = 1) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from autoscaler.core.change import Change, JournalEntry, State
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Observation, Overridden, Signal, TierChanged
+from autoscaler.core.observations import EnvSeen, Observation, Overridden, Signal, TierChanged
 from autoscaler.ports import PassRecord, Store
 
 
@@ -29,6 +29,10 @@ class Unrecorded:
     async def kills(self, service_id: str) -> list[Signal]:
         """Every one that was ever heard of."""
         return await self._store.kills(service_id) if self._store else []
+
+    async def env_seen(self, service_id: str) -> EnvSeen | None:
+        """What was recorded."""
+        return await self._store.env_seen(service_id) if self._store else None
 
     async def overrides(self, service_id: str) -> list[Overridden]:
         """Oldest first."""

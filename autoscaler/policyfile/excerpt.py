@@ -6,7 +6,9 @@ import unicodedata
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """What YAML counts as the end of a line."""
 _SECRETIVE = re.compile(
-    r"token|secret|passw|api_?key|private|credential|dsn|database_url|://[^/\s]*@|[?&][^=\s]+=", re.IGNORECASE
+    r"token|secret|passw|api_?key|private|credential|authoriz|bearer|cookie|dsn|database_url|webhook|hooks\.slack"
+    r"|xox[a-z]-|xapp-|rnd_|://[^/\s]*@|[?&][^=\s]+=",
+    re.IGNORECASE,
 )
 _WIDEST = 100
 """Characters that are shown of a line."""

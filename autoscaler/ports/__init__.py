@@ -1,6 +1,6 @@
 """What the engine needs of the outside, and no more. One adapter each; tests hand in values or small servers."""
 
-from autoscaler.ports.outside import Clock, Failure, HealthPort, RenderPort, Report, ServiceSeen, Tenure
+from autoscaler.ports.outside import Clock, Failure, HealthPort, PlanSet, RenderPort, Report, ServiceSeen, Tenure
 from autoscaler.ports.storing import ChangeOpenError, Fence, Fences, Heartbeat, History, PassRecord, Store, Word
 from autoscaler.ports.telling import Delivery, Event, EventKind, Notifier
 
@@ -18,6 +18,7 @@ __all__ = [
     "History",
     "Notifier",
     "PassRecord",
+    "PlanSet",
     "RenderPort",
     "Report",
     "ServiceSeen",

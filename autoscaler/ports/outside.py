@@ -74,6 +74,15 @@ class Failure:
     out_of_memory: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PlanSet:
+    """That a plan was set, as Render's events tell, by whomever; it runs after the next deploy."""
+
+    at: int
+    before: str
+    """The plan until then."""
+
+
 class RenderPort(Protocol):
     """Render. Raises errors.RefusedError and errors.UnavailableError only."""
 
@@ -91,6 +100,10 @@ class RenderPort(Protocol):
 
     async def failures(self, service_id: str, since: int) -> tuple[Failure, ...]:
         """Instances that failed since then, in any order."""
+        ...
+
+    async def plans_set(self, service_id: str, since: int) -> tuple[PlanSet, ...]:
+        """Since then, oldest first."""
         ...
 
     async def samples(

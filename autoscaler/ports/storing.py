@@ -8,7 +8,7 @@ from typing import Protocol
 from autoscaler.core.change import Change, JournalEntry, State
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Observation, Overridden, Signal, TierChanged, Told
+from autoscaler.core.observations import EnvSeen, Observation, Overridden, Signal, TierChanged, Told
 from autoscaler.ports.telling import Delivery, Event
 
 
@@ -96,6 +96,10 @@ class History(Protocol):
 
     async def overrides(self, service_id: str) -> list[Overridden]:
         """Every value of our env vars that people ever set, oldest first."""
+        ...
+
+    async def env_seen(self, service_id: str) -> EnvSeen | None:
+        """What was configured of our env vars when they last moved."""
         ...
 
     async def changes(

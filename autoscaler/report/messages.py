@@ -262,7 +262,7 @@ def _env_field(change: Change) -> tuple[tuple[str, str], ...]:
     return (
         (
             f"Env ({len(changed)})",
-            "\n".join(f"{name}: {before.get(name, 'unset')} → {after[name]}" for name in changed),
+            "\n".join(f"{name}: {change.origin.shown(name)} → {change.target.shown(name)}" for name in changed),
         ),
     )
 

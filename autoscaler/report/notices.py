@@ -35,13 +35,34 @@ def overridden(service: str, tier: str, names: Sequence[str]) -> Message:
     )
 
 
-def mixed(service: str, tier: str, names: Sequence[str]) -> Message:
-    """The values of another tier stayed on a plan that somebody set."""
+def mixed(service: str, tier: str, names: Sequence[str], why: str) -> Message:
+    """The values of another tier are on a plan, and are left as they are."""
     return Message(
-        title=f"{service} runs on {tier} with values of another tier: {', '.join(names)}",
+        title=f"{service} has {tier}'s plan with values of another tier: {', '.join(names)}",
+        tone=Tone.ASK,
+        lines=(why, f"`autoscaler repair {service}` sets them, in one deploy."),
+    )
+
+
+def not_deployed(service: str, configured: str, runs: str) -> Message:
+    """A plan was set, or stayed after a change of ours that could not be undone, and no deploy has brought it."""
+    return Message(
+        title=f"{service} is configured as {configured}, and {runs} runs",
         tone=Tone.ASK,
         lines=(
-            "Somebody set the plan, and I only watch here.",
-            f"`autoscaler repair {service}` sets them, in one deploy.",
+            f"The next deploy, whoever makes it, brings {configured}. Until then the rules for {runs} count.",
+            f"`autoscaler repair {service}` deploys it now; set the plan back on Render if nobody wants it.",
+        ),
+    )
+
+
+def edited(service: str, tier: str, names: Sequence[str]) -> Message:
+    """The policy says something else than it did; Render still has what was there before."""
+    return Message(
+        title=f"{service}: the policy has new values for {', '.join(names)}",
+        tone=Tone.NOTICE,
+        lines=(
+            "They come with the next change.",
+            f"`autoscaler scale {service} --to {tier}` brings them now, in one deploy.",
         ),
     )

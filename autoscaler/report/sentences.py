@@ -58,6 +58,11 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
             "Render would refuse that number of instances.",
             "Write the tier with the instances that it has, or take the obstacle away on Render.",
         ),
+        Why.NOT_DEPLOYED: Words(
+            "another plan is configured and not deployed",
+            "Somebody set a plan that waits for a deploy, so another one runs than is configured.",
+            "Deploy it on Render, or set the plan back; `autoscaler repair` deploys what is configured.",
+        ),
         Why.FIGHT: Words(
             "somebody sets the plan back",
             "Twice within a day somebody, or a Blueprint, took back what I had changed.",

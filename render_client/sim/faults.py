@@ -43,7 +43,7 @@ class Fault(BaseModel):
     `when`: *before* = the call had no effect, *after* = it took effect and the right reply was lost.
     `times`: how many calls it hits, 0 = until cleared.
 
-    * `status`: answers `status` with Render's error body and the given headers.
+    * `status`: answers `status` with Render's error body (with `message`, if given) and the given headers.
     * `timeout_before`, `timeout_after`: never answers.
     * `html_502`: the page of a proxy in front of Render.
     * `truncated`: half of the body, then the connection closes. * `reset`: the connection is reset.
@@ -57,6 +57,7 @@ class Fault(BaseModel):
     kind: Kind
     match: Match = Match()
     status: Annotated[int, Field(ge=400, le=599)] = 500
+    message: str = ""
     headers: Mapping[str, str] = {}
     when: Literal["before", "after"] = "before"
     times: Annotated[int, Field(ge=0)] = 1

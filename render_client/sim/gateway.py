@@ -122,7 +122,8 @@ class Gateway:
             case "slow" if answer is not None:
                 await asyncio.sleep(fault.seconds)
                 return self._response(*answer)
-        body = {"id": self._request_id(), "message": f"{status} from a fault of the simulator"}
+        words = fault.message or f"{status} from a fault of the simulator"
+        body = {"id": self._request_id(), "message": words}
         return self._response(Reply(status or 503, body), fault.headers)
 
     async def _truncate(

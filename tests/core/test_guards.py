@@ -72,6 +72,7 @@ CASES: dict[Why, tuple[Decision, Policy, dict[str, Any], Decision, Policy, dict[
         {"build_not_live": "deploy dep-2 was rolled back"},
     ),
     Why.WIDE_REFUSED: (UP, WIDE, {"render_autoscaling": True}, UP, POLICY, {"render_autoscaling": True}),
+    Why.NOT_DEPLOYED: (UP, POLICY, {"not_deployed": "pro"}, UP, POLICY, {"not_deployed": "standard"}),
     Why.FIGHT: (replace(UP, fought_at=NOW), POLICY, {}, replace(UP, fought_at=NOW - 7 * DAY), POLICY, {}),
     Why.OBSERVER_SUSPECT: (UP, POLICY, {"observer_suspect": "4 of 5 services"}, UP, POLICY, {}),
     Why.UNREACHABLE: (replace(AWAY, only_silence=True), POLICY, {}, AWAY, POLICY, {}),

@@ -2,6 +2,7 @@
 
 from autoscaler.core.change import Direction, State
 from autoscaler.core.guards import Why
+from render_client.sim.controls import dashboard
 from tests.support.rig import BUSY, CALM, MVP_ENV, SCALED_ENV, running_rig
 
 
@@ -111,7 +112,7 @@ async def test_an_alert_is_told_once_and_changes_nothing(tmp_path):
 async def test_the_tier_that_a_person_set_is_seen_within_the_drift_interval(tmp_path):
     async with running_rig(tmp_path) as rig:
         await rig.run(minutes=1)
-        await rig.client.update_service(rig.service.id, plan="standard")
+        dashboard(rig.sim.world, rig.service, rig.clock.now(), plan="standard")
         await rig.run(minutes=1)
         assert rig.managed.state.tier == "scaled"
         await rig.client.update_service(rig.service.id, plan="pro")

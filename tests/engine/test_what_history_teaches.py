@@ -100,8 +100,9 @@ async def test_a_down_that_we_take_back_ourselves_has_failed_and_was_nobody_else
 
 async def test_what_runs_off_the_ladder_is_recorded_each_time_for_it_is_paid_for(tmp_path):
     async with running_rig(tmp_path) as rig:
+        rig.app.fails_on = "pro_plus"
         for plan in ("pro", "pro_plus"):
-            dashboard(rig.sim.world, rig.service, rig.clock.now(), plan=plan, deploy=False)
+            dashboard(rig.sim.world, rig.service, rig.clock.now(), plan=plan)
             await rig.run(minutes=2)
         tenancy = await rig.store.tier_changes(rig.managed.service_id)
         assert [(one.tier, one.plan) for one in tenancy] == [("mvp", "starter"), (None, "pro"), (None, "pro_plus")]

@@ -14,7 +14,7 @@ from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.tick import Ticker
 from autoscaler.errors import OutsideError
 from autoscaler.policyfile import PolicyFile
-from autoscaler.ports import Delivery, Failure, ServiceSeen
+from autoscaler.ports import Delivery, Failure, PlanSet, ServiceSeen
 from render_client.sim import World, configuration, fleet, lifecycle
 from render_client.sim.clock import Clock, parse_timestamp
 from render_client.sim.state import Refused, Service
@@ -57,6 +57,10 @@ class PlainRender:
 
     async def failures(self, service_id: str, since: int) -> tuple[Failure, ...]:
         return ()
+
+    async def plans_set(self, service_id: str, since: int) -> tuple[PlanSet, ...]:
+        told = (one for one in self.service.events if one.type == "plan_changed" and one.at >= since)
+        return tuple(PlanSet(one.at, one.details["from"]) for one in told)
 
     async def deploys(self, service_id: str) -> tuple[DeploySeen, ...]:
         visible = self.clock.now() - round(self.world.spec.list_lag * 1000)

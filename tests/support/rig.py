@@ -69,7 +69,7 @@ class Load:
     memory: int = 100 * 1024**2
 
 
-CALM = Load(2.0, {"starter": 0.2, "standard": 0.1})
+CALM = Load(2.0, {"starter": 0.2, "standard": 0.1, "pro": 0.1})
 BUSY = Load(10.0, {"starter": 3.0, "standard": 0.8})
 
 

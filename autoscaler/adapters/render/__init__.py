@@ -10,7 +10,7 @@ from autoscaler.adapters.render import measuring
 from autoscaler.core.change import DeploySeen
 from autoscaler.core.samples import STEP, Sample
 from autoscaler.errors import BadRequestError, GoneError, KeyRefusedError, RefusedError, UnavailableError
-from autoscaler.ports import Failure, ServiceSeen
+from autoscaler.ports import Failure, PlanSet, ServiceSeen
 from render_client import (
     BadKeyError,
     ConflictError,
@@ -77,6 +77,18 @@ class RenderAdapter:
         with _translated():
             events = await self._client.list_events(service_id, start_time=start, event_type="server_failed")
         return tuple(_failure(event) for event in events if event.timestamp is not None)
+
+    async def plans_set(self, service_id: str, since: int) -> tuple[PlanSet, ...]:
+        """Since then, oldest first."""
+        start = datetime.fromtimestamp(since / 1000, UTC)
+        with _translated():
+            events = await self._client.list_events(service_id, start_time=start, event_type="plan_changed")
+        told = [
+            PlanSet(_milliseconds(event.timestamp) or 0, event.details.from_plan)
+            for event in events
+            if event.timestamp is not None and event.details.from_plan
+        ]
+        return tuple(sorted(told, key=lambda one: one.at))
 
     async def samples(
         self, service_ids: Sequence[str], start: int, end: int, *, step: int = STEP, latency: Sequence[str] = ()

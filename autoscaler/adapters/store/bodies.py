@@ -10,14 +10,24 @@ from pydantic import TypeAdapter, ValidationError
 from autoscaler.core.change import Change, JournalEntry
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Masked, Missed, Observation, Overridden, Reading, Signal, TierChanged, Told
+from autoscaler.core.observations import (
+    EnvSeen,
+    Masked,
+    Missed,
+    Observation,
+    Overridden,
+    Reading,
+    Signal,
+    TierChanged,
+    Told,
+)
 from autoscaler.errors import StoreError
 from autoscaler.ports import Event, Heartbeat
 
 Value = TypeVar("Value")
 
 READING, MISSED, TIER_CHANGED, SIGNAL, TOLD = "reading", "missed", "tier_changed", "signal", "told"
-OVERRIDDEN = "overridden"
+OVERRIDDEN, ENV_SEEN = "overridden", "env_seen"
 
 KINDS: Mapping[str, type[Observation]] = MappingProxyType(
     {
@@ -28,6 +38,7 @@ KINDS: Mapping[str, type[Observation]] = MappingProxyType(
         SIGNAL: Signal,
         TOLD: Told,
         OVERRIDDEN: Overridden,
+        ENV_SEEN: EnvSeen,
     }
 )
 """The column `kind` of an observation."""

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from autoscaler.adapters.store.bodies import (
+    ENV_SEEN,
     KINDS,
     OVERRIDDEN,
     SIGNAL,
@@ -24,7 +25,7 @@ from autoscaler.core.change import OPEN, Change, JournalEntry, State
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.lessons import OUT_OF_MEMORY
-from autoscaler.core.observations import Observation, Overridden, Signal, TierChanged, Told
+from autoscaler.core.observations import EnvSeen, Observation, Overridden, Signal, TierChanged, Told
 from autoscaler.ports import ChangeOpenError, Heartbeat, Word
 
 _DUE_STATES = sorted({*OPEN, State.WATCHING})
@@ -71,6 +72,18 @@ def overrides(connection: Connection, service_id: str) -> list[Overridden]:
         .order_by(observations.c.number)
     )
     return [load(Overridden, body) for body in connection.scalars(query)]
+
+
+def env_seen(connection: Connection, service_id: str) -> EnvSeen | None:
+    """The values that were configured when they last moved."""
+    query = (
+        sa.select(observations.c.body)
+        .where(observations.c.service_id == service_id, observations.c.kind == ENV_SEEN)
+        .order_by(observations.c.number.desc())
+        .limit(1)
+    )
+    body = connection.scalar(query)
+    return None if body is None else load(EnvSeen, body)
 
 
 def kills(connection: Connection, service_id: str) -> list[Signal]:

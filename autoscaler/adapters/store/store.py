@@ -11,7 +11,7 @@ from autoscaler.adapters.store.database import Database
 from autoscaler.core.change import Change, JournalEntry, State
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import Observation, Overridden, Signal, TierChanged
+from autoscaler.core.observations import EnvSeen, Observation, Overridden, Signal, TierChanged
 from autoscaler.errors import FencedError, StoreError
 from autoscaler.ports import Delivery, Event, Fence, Fences, Heartbeat, PassRecord, Word
 
@@ -94,6 +94,10 @@ class SqlStore:
     async def overrides(self, service_id: str) -> list[Overridden]:
         """Oldest first."""
         return await self._read(lambda connection: statements.overrides(connection, service_id))
+
+    async def env_seen(self, service_id: str) -> EnvSeen | None:
+        """The last one."""
+        return await self._read(lambda connection: statements.env_seen(connection, service_id))
 
     async def told(self, after: int) -> tuple[list[Word], int]:
         """In the order in which it was told."""

@@ -153,10 +153,10 @@ def _apply(change: Change, world: World, now: int, look_every: int) -> Step:
         return step
     if back is not None and (change.overtaken or world.suspended or never_ran(change, world)):
         return _restored(change, world, back, now)
-    if change.follows and world.suspended:
-        return ended(
-            change, State.DONE, f"it is suspended, and starts with the env values of {change.target.tier}", now
-        )
+    if change.follows and (world.suspended or world.has_disk):
+        why = "it is suspended" if world.suspended else "a deploy would take it down, since it has a disk"
+        outcome = f"{why}: the env values of {change.target.tier} are set, and run from the next deploy on"
+        return ended(change, State.DONE, outcome, now)
     return deploy(change, world, now, look_every)
 
 

@@ -86,9 +86,9 @@ def _watching(change: Change, outcome: str, now: int, *, unproven: bool) -> Beco
 
 
 def _mismatch(target: Rung, app: AppSeen) -> str:
-    """What the app itself says it runs with, where that is not what we wrote."""
+    """Where the app itself says that it runs with something else than what we wrote; what that is may be anybody's."""
     wrong = [
-        f"{name}={app.settings[name]} instead of {value}"
+        f"another {name} than {target.shown(name)}"
         for name, value in target.env.items()
         if name in app.settings and not _same_value(app.settings[name], value)
     ]
