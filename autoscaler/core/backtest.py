@@ -10,6 +10,7 @@ from itertools import pairwise
 from autoscaler.core.curves import Curve, Curves, Filling
 from autoscaler.core.durations import WEEK
 from autoscaler.core.guards import Verdict
+from autoscaler.core.keys import Key, up_key
 from autoscaler.core.metrics import Kind
 from autoscaler.core.money import monthly_price
 from autoscaler.core.observations import Missed, Observation, Reading, Signal, TierChanged
@@ -17,7 +18,7 @@ from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.recording import Recording
 from autoscaler.core.rehearsal import Rehearsal, RehearsedChange, Terms
 from autoscaler.core.savings import billed, period
-from autoscaler.core.state import Key, State, up_key
+from autoscaler.core.state import State
 
 LOST = 2.5
 """After so many polls' length a value has nothing more to say, as for conditions without a window."""

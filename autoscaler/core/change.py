@@ -148,6 +148,8 @@ class Change:
     """The deploy that was live before the earlier change began: if another one is by now, nobody knows what it runs."""
     cancels: Attempt | None = None
     """A deploy of ours that is not wanted any more, of the earlier change or of the way forward: it is cancelled first."""
+    earlier: tuple[Attempt, ...] = ()
+    """Requests for a deploy before this walk, also of a change whose place it took: what they cancelled is given back too."""
     cancel_asked_at: int | None = None
     pinned: bool = False
     """Whether it deploys the live commit by its id, since `deploy_only` was refused."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from autoscaler.core.conditions import Condition
 from autoscaler.core.evaluate import Role
 from autoscaler.core.guards import Verdict
+from autoscaler.core.keys import down_key, up_key
 from autoscaler.core.metrics import Metric
 from autoscaler.core.policy import Policy, Tier
-from autoscaler.core.state import State, down_key, up_key
+from autoscaler.core.state import State
 
 BUCKETS = 480
 

@@ -6,9 +6,10 @@ from enum import StrEnum
 from autoscaler.core.conditions import Condition
 from autoscaler.core.durations import MINUTE
 from autoscaler.core.fit import Misfit
+from autoscaler.core.keys import Key, down_key, up_key
 from autoscaler.core.metrics import Kind
 from autoscaler.core.policy import AtLeast, Policy, Rules, Tier
-from autoscaler.core.state import Key, State, down_key, up_key
+from autoscaler.core.state import State
 
 RECENTLY = 15 * MINUTE
 """What a schedule raised is given back when the use of so long fits the smaller tier."""

@@ -68,6 +68,8 @@ class Metric:
     over: str | None = None
     under: str | None = None
     aliases: tuple[str, ...] = ()
+    less_is_worse: bool = False
+    """Of most things more is."""
 
 
 _TABLE = (
@@ -129,6 +131,7 @@ _TABLE = (
         over="cache_hits",
         under="cache_lookups",
         scale=100.0,
+        less_is_worse=True,
     ),
     Metric("request_rate", Dimension.RATE, Kind.RATIO, "requests finished a second", over="requests", under="seconds"),
     Metric("stalled", Dimension.COUNT, Kind.GAUGE, "1 while requests are in flight and none finishes"),
@@ -170,6 +173,7 @@ _TABLE = (
         Kind.BUSINESS,
         "satisfaction score",
         path="business.customer_satisfaction",
+        less_is_worse=True,
     ),
 )
 

@@ -33,7 +33,6 @@ _MOST = {
     "unreachable": 1,
 }
 """What a metric can be at most, in its base unit."""
-_BETTER_HIGH = frozenset({"cache_hit_ratio", "customer_satisfaction"})
 _QUEUE_PER_PLACE = 8
 """How many requests may wait for each that runs, as `app_core` has it."""
 
@@ -217,7 +216,7 @@ def _direction(policy: Policy) -> Iterator[Problem]:
         up = path[-1] != "scale_down"
         for place, condition in located(rules, path):
             metric = condition.metric
-            if metric.name in _BETTER_HIGH or metric.name in policy.metrics or metric.name not in METRICS:
+            if metric.less_is_worse or metric.name in policy.metrics or metric.name not in METRICS:
                 continue
             if condition.op.is_upward != up:
                 way = (

@@ -5,33 +5,23 @@ masked time is neither gap nor evidence (design, Evidence 6). Counted signals an
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from autoscaler.core.attribution import MEMORY, Trigger, Usage, trigger
-from autoscaler.core.conditions import Condition, quarter
+from autoscaler.core.attribution import Trigger, Usage, trigger
+from autoscaler.core.conditions import Condition
 from autoscaler.core.durations import NEVER
 from autoscaler.core.fit import Peaks
+from autoscaler.core.keys import Key, all_keys, longest_down, up_key
 from autoscaler.core.lessons import OUT_OF_MEMORY, Lessons
 from autoscaler.core.masks import Clock
 from autoscaler.core.metrics import Kind
 from autoscaler.core.observations import EnvSeen, Masked, Missed, Observation, Overridden, Reading, Signal, TierChanged
 from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.ratio import rate_window
+from autoscaler.core.together import ALONE, Together
 from autoscaler.core.told import CountWatch, ValueWatch
 from autoscaler.core.watch import Bit, Holding, Standing, Watch
 from autoscaler.core.watches import Watches
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What makes two conditions share one watch: state is kept by condition, not by its place in the file."""
-
-    text: str
-    upward: bool
-    ceiling: float | None = None
-    patience: int = 1
-    """How many times its own window it must hold: more than once where an earlier down failed."""
-    is_of_memory: bool = False
 
 
 class State:
@@ -43,10 +33,10 @@ class State:
         self.every = every
         self.tier: str | None = None
         self.tier_known = False
-        self._instances = 1
         self.reading: Reading | None = None
+        """The last one; where several instances answer, with the worst gauges of all."""
         self.newest = 0
-        self.peaks = Peaks(max(policy.evidence.fit_window, _longest_down(policy)))
+        self.peaks = Peaks(max(policy.evidence.fit_window, longest_down(policy)))
         self.lessons = Lessons(policy)
         self.usage = Usage(policy.evidence, every)
         self.patience = 1
@@ -56,6 +46,9 @@ class State:
         self.clock = Clock()
         self.memory_clock = Clock()
         """Memory is masked only after our own downgrade: what a starting app needs, it needs."""
+        self.together = Together(policy, every, self.clock, self.memory_clock)
+        self.instances = self.together.instances
+        self._share = ALONE
         self.overrides: dict[tuple[str, str], Overridden] = {}
         """By tier and name: the values of our env vars that people have set."""
         self.env_seen: EnvSeen | None = None
@@ -139,22 +132,34 @@ class State:
 
     def _reading(self, reading: Reading) -> None:
         before, self.reading = self.reading, reading
-        self.usage.answered(reading)
-        if before is None or before.instance != reading.instance or before.started_at != reading.started_at:
-            self._new_process(reading, first=before is None)
+        self.usage.silent_since = None
+        if (
+            self.instances.are_several
+            or before is None
+            or before.instance != reading.instance
+            or before.started_at != reading.started_at
+        ):
+            reading = self._take(before, reading)
         at = reading.at
         if at < self.clock.runs_from or at < self.memory_clock.runs_from:
             self._masked_reading(reading)
             return
         self._of_memory.reading(at - self.memory_clock.behind, reading)
         self._of_load.reading(at - self.clock.behind, reading)
-        self.peaks.add(reading, self._instances)
+        self.peaks.add(reading, self._share.instances, self._share.concurrency)
         self.usage.reading(reading)
         for value in self._values:
             if value.reading(reading):
                 self._told_due = -NEVER
         if at >= self._told_due:
             self._settle_told()
+
+    def _take(self, before: Reading | None, reading: Reading) -> Reading:
+        """Of another process than the last one, or of one of several: what it shows together with the others."""
+        if not self.together.take(before, reading):
+            self.usage.answered(reading)
+        self.reading, self._share = self.together.put(reading)
+        return self.reading
 
     def _masked_reading(self, reading: Reading) -> None:
         """Memory may be evidence while load is none."""
@@ -163,7 +168,7 @@ class State:
             self._of_memory.reading(self.memory_clock.unmasked(at), reading)
         if not self.clock.is_masked(at):
             self._of_load.reading(self.clock.unmasked(at), reading)
-            self.peaks.add(reading, self._instances)
+            self.peaks.add(reading, self._share.instances, self._share.concurrency)
             self.usage.reading(reading)
             for value in self._values:
                 value.reading(reading)
@@ -193,23 +198,17 @@ class State:
         for one in self._told:
             one.signal(signal)
 
-    def _new_process(self, reading: Reading, *, first: bool) -> None:
-        """Masked until it is warm; one that does not say when it began is taken to begin when it takes over from another."""
-        if reading.started_at is None and (first or reading.instance is None):
-            return
-        started = reading.at if reading.started_at is None else min(reading.started_at, reading.at)
-        self.clock.mask(reading.at, started + self.policy.evidence.warm_up)
-
     def _tier_changed(self, change: TierChanged) -> None:
-        self._instances = change.instances
+        first, same = not self.tier_known, change.tier == self.tier
         before = self.policy.tier(self.tier) if self.tier else None
         self.lessons.moved(change)
-        if self.tier_known and change.tier == self.tier:
+        self.together.moved(change.at, change.instances, anew=not (first or same))
+        if same and not first:
             return
-        first = not self.tier_known
         self.tier, self.tier_known = change.tier, True
         after = self.policy.tier(change.tier) if change.tier else None
         self.patience = self.lessons.patience(after) if after else 1
+        self.together.watch(after, self.patience)
         if first:
             return  # the first look tells on which rung all the evidence so far was seen
         is_up = bool(before and after and self.policy.rank(after.name) > self.policy.rank(before.name))
@@ -239,7 +238,7 @@ class State:
         self._told = []
         self._holding.bits = self._holding.past = 0
         shrunk = self.policy.tier(self.tier or "") if self.shrunk else None
-        for key, condition in _all_keys(self.policy, self.patience, shrunk):
+        for key, condition in all_keys(self.policy, self.patience, shrunk):
             if key not in self._watches:
                 bit = Bit(self._holding, len(self._watches))
                 if condition.metric.kind in {Kind.COUNTED, Kind.BUSINESS}:
@@ -271,44 +270,3 @@ class State:
             watch = ValueWatch(condition, self.policy.evidence, bit)
         self._told.append(watch)
         return watch
-
-
-def up_key(condition: Condition) -> Key:
-    """The watch of a condition that is judged upwards: up rules, emergencies, alerts."""
-    return Key(condition.text, upward=True, is_of_memory=condition.metric.name in MEMORY)
-
-
-def down_key(condition: Condition, policy: Policy, tier: Tier, patience: int = 1) -> Key:
-    """The watch of a down rule of `tier`: its ceiling is the lowest bound that sends the rung below up."""
-    lower = policy.neighbour(tier.name, -1)
-    rules = policy.up_rules(lower) if lower else None
-    bounds = [
-        rule.bound
-        for rule in (rules.conditions if rules else ())
-        if rule.metric == condition.metric and rule.op.is_upward
-    ]
-    return Key(
-        condition.text,
-        upward=False,
-        ceiling=min(bounds, default=None),
-        patience=patience,
-        is_of_memory=condition.metric.name in MEMORY,
-    )
-
-
-def _longest_down(policy: Policy) -> int:
-    rules = (policy.down_rules(tier) for tier in policy.tiers)
-    return max((condition.window for rule in rules if rule for condition in rule.conditions), default=0)
-
-
-def _all_keys(policy: Policy, patience: int, shrunk: Tier | None) -> Iterator[tuple[Key, Condition]]:
-    for tier in policy.tiers:
-        for rules in (policy.up_rules(tier), policy.emergency):
-            yield from ((up_key(condition), condition) for condition in (rules.conditions if rules else ()))
-        down = policy.down_rules(tier)
-        conditions = down.conditions if down else ()
-        yield from ((down_key(condition, policy, tier, patience), condition) for condition in conditions)
-    yield from ((up_key(alert.when), alert.when) for alert in policy.alerts)
-    rules = policy.up_rules(shrunk) if shrunk else None
-    for condition in rules.conditions if rules else ():
-        yield up_key(quarter(condition)), quarter(condition)

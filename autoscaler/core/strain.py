@@ -2,7 +2,8 @@
 
 from autoscaler.core.conditions import Condition, quarter
 from autoscaler.core.durations import format_duration
-from autoscaler.core.state import State, up_key
+from autoscaler.core.keys import up_key
+from autoscaler.core.state import State
 from autoscaler.core.values import format_value
 
 FULL = 85.0

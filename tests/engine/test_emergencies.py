@@ -8,7 +8,7 @@ from autoscaler.core.change import State
 from autoscaler.core.guards import Why
 from autoscaler.errors import UnavailableError
 from render_client.sim import Durations, Fault, Match
-from render_client.sim.controls import fail_next_deploy, push
+from render_client.sim.controls import dashboard, fail_next_deploy, push
 from tests.support.rig import BUSY, CALM, MVP_ENV, POLICY, SCALED_ENV, Load, running_rig
 
 MIB = 1024**2
@@ -177,3 +177,39 @@ async def test_one_that_fails_is_tried_again_after_ten_minutes_and_then_after_tw
         gaps = [round((later - earlier) / 60_000) for earlier, later in pairwise(begun)]
         assert gaps == [10, 20]
         assert rig.passes[-1].verdict.why is Why.QUARANTINE
+
+
+def pushed_just_before_our_deploy(rig):
+    """A push that begins between our look and our request, and is cancelled by it."""
+    pushed = []
+
+    def in_between(call):
+        if call.method == "POST" and call.path.endswith("/deploys") and not pushed:
+            pushed.append(push(rig.sim.world, rig.service, rig.clock.now()))
+
+    rig.sim.hooks.before_write(in_between)
+    return pushed
+
+
+async def test_a_push_that_ours_cancelled_is_given_back_although_an_emergency_took_our_place(tmp_path):
+    async with running_rig(tmp_path, policy=THREE, service=ON_SCALED, world=SLOW_DEPLOYS) as rig:
+        pushed = pushed_just_before_our_deploy(rig)
+        rig.load = CALM
+        await until(rig, a_change_is(State.APPLYING))
+        rig.load = FULL
+        await rig.run(minutes=40)
+        assert pushed[0].status == "canceled"
+        assert rig.service.live_deploy.source.commit == pushed[0].source.commit
+        assert any("I asked for it again" in title for title in rig.told.titles)
+
+
+async def test_a_push_that_ours_cancelled_is_given_back_although_a_person_took_over(tmp_path):
+    async with running_rig(tmp_path, world=SLOW_DEPLOYS) as rig:
+        pushed = pushed_just_before_our_deploy(rig)
+        rig.app.fails_on = "pro"
+        rig.load = BUSY
+        await until(rig, a_change_is(State.APPLYING))
+        dashboard(rig.sim.world, rig.service, rig.clock.now(), plan="pro", deploy=False)
+        await rig.run(minutes=40)
+        assert pushed[0].status == "canceled"
+        assert rig.service.live_deploy.source.commit == pushed[0].source.commit

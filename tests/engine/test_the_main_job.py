@@ -115,6 +115,6 @@ async def test_the_tier_that_a_person_set_is_seen_within_the_drift_interval(tmp_
         dashboard(rig.sim.world, rig.service, rig.clock.now(), plan="standard")
         await rig.run(minutes=1)
         assert rig.managed.state.tier == "scaled"
-        await rig.client.update_service(rig.service.id, plan="pro")
+        dashboard(rig.sim.world, rig.service, rig.clock.now(), plan="pro")
         await rig.run(minutes=1)
         assert rig.passes[-1].verdict.why is Why.OFF_LADDER

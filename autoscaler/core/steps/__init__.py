@@ -10,7 +10,7 @@ from dataclasses import replace
 from autoscaler.core.change import Attempt, Change, State, World
 from autoscaler.core.durations import HOUR
 from autoscaler.core.steps.cancelling import cancelling
-from autoscaler.core.steps.deploy import configured, deploy, never_ran, with_deploy
+from autoscaler.core.steps.deploy import configured, deploy, never_ran, owed, with_deploy
 from autoscaler.core.steps.kinds import (
     AskDeploy,
     Become,
@@ -152,7 +152,7 @@ def _apply(change: Change, world: World, now: int, look_every: int) -> Step:
     if step is not None:
         return step
     if back is not None and (change.overtaken or world.suspended or never_ran(change, world)):
-        return _restored(change, world, back, now)
+        return _restored(change, world, back, now, look_every)
     if change.follows and (world.suspended or world.has_disk):
         why = "it is suspended" if world.suspended else "a deploy would take it down, since it has a disk"
         outcome = f"{why}: the env values of {change.target.tier} are set, and run from the next deploy on"
@@ -172,10 +172,12 @@ def _next_write(change: Change, world: World, now: int, look_every: int) -> Step
     return write
 
 
-def _restored(change: Change, world: World, back: str, now: int) -> Step:
+def _restored(change: Change, world: World, back: str, now: int, look_every: int) -> Step:
     """What is configured is as it was, and nothing has to be deployed for it."""
     for write in scale_out(change, world):
         return write
+    if not world.suspended and (step := owed(change, world, now, look_every)) is not None:
+        return step
     if change.overtaken:
         return ended(change, State.SUPERSEDED, f"{back}; what a person set is kept", now)
     if world.suspended:

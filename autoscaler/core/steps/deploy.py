@@ -122,12 +122,32 @@ def with_deploy(change: Change, deploy_id: str) -> Change:
     return replace(change, attempts=(*change.attempts[:-1], replace(change.attempts[-1], deploy=deploy_id)))
 
 
+def owed(change: Change, world: World, now: int, look_every: int) -> Redeploy | Wait | None:
+    """What ours had cancelled, where nothing of ours is deployed any more: after whatever else is under way."""
+    step = _cancelled_by_ours(change, world, now, look_every)
+    running = under_way(world.deploys)
+    if isinstance(step, Redeploy) and running is not None and now - running.created_at < DEPLOY_LIMIT:
+        return Wait(now + look_every, f"deploy {running.id} is under way")
+    return step
+
+
 def _cancelled_by_ours(change: Change, world: World, now: int, look_every: int) -> Redeploy | Wait | None:
     """Somebody's deploy that began between our last look and our request, and was cancelled by it: it is asked for again.
 
+    Whichever request of ours it was, also one of a change whose place this one took.
+    """
+    for attempt in (*change.earlier, *change.attempts):
+        found = _cancelled_by(attempt, world)
+        if found is not None and (step := _give_back(change, *found, now, look_every)) is not None:
+            return step
+    return None
+
+
+def _cancelled_by(attempt: Attempt, world: World) -> tuple[DeploySeen, tuple[DeploySeen, ...]] | None:
+    """Their deploy, and what is newer than ours.
+
     One that only has our commit brings nothing that ours does not; a rollback brings env vars, which no request can.
     """
-    attempt = change.attempts[-1]
     ours = next((one for one in world.deploys if is_ours(one, attempt) and one.created_at >= attempt.newest_at), None)
     if ours is None:
         return None
@@ -137,7 +157,7 @@ def _cancelled_by_ours(change: Change, world: World, now: int, look_every: int) 
             return None
         by_us = one.status == "canceled" and abs((one.finished_at or 0) - ours.created_at) <= AT_ONCE
         if by_us and one.trigger != "rollback" and _is_news(one, ours):
-            return _give_back(change, one, world.deploys[:place], now, look_every)
+            return one, world.deploys[:place]
     return None
 
 

@@ -28,7 +28,8 @@ def in_place_of(emergency: Change, earlier: Change) -> Change:
         return emergency
     unwanted = earlier.attempts[-1] if earlier.attempts else None
     live = earlier.before.live_deploy if earlier.before else None
-    return replace(emergency, leftover=earlier.target, found_live=live, cancels=unwanted)
+    asked = (*earlier.earlier, *earlier.attempts)
+    return replace(emergency, leftover=earlier.target, found_live=live, cancels=unwanted, earlier=asked)
 
 
 def replaced(earlier: Change, emergency: Change, now: int) -> Become:

@@ -133,4 +133,5 @@ def overtake(change: Change, whose: str, now: int) -> Become:
 def _turned(change: Change, cause: str, now: int) -> Change:
     unwanted = change.attempts[-1] if change.attempts else change.cancels
     turned = replace(change, state=State.APPLYING, walking_back=cause, written=(), attempts=(), due_at=now)
-    return replace(turned, cancels=unwanted, cancel_asked_at=None)
+    earlier = (*change.earlier, *change.attempts)
+    return replace(turned, earlier=earlier, cancels=unwanted, cancel_asked_at=None)
