@@ -191,7 +191,8 @@ async def _own_plan(settings: Settings, render: RenderAdapter) -> dict[str, str]
 def _client(settings: Settings) -> RenderClient:
     """Raises UsageError for a key or an address that can't be one."""
     try:
-        return RenderClient(settings.need_render_key(), settings.render_url, patience=20.0)
+        # A write that waits would reach Render long after its lease was looked at: the change waits instead.
+        return RenderClient(settings.need_render_key(), settings.render_url, patience=20.0, write_patience=0.0)
     except BadKeyError as error:
         raise UsageError(f"RENDER_API_KEY: {error}") from None
     except ValueError as error:

@@ -76,3 +76,7 @@ class GoneError(RefusedError):
 
 class UnavailableError(OutsideError):
     """It did not answer, or answered nonsense: look again later."""
+
+
+class BusyError(UnavailableError):
+    """It answered that the present state of the thing does not allow it: that may change, or not."""

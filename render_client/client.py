@@ -37,6 +37,7 @@ class RenderClient(MetricsApi):
         base_url: Render's, or that of a simulator.
         timeout: seconds that one try of a call may take, from the connection to the last byte.
         patience: seconds after which no further try or wait of a call begins; a longer wait is raised instead.
+        write_patience: the same for calls that change something; 0 sends them at once and once, or not at all.
         transport: an httpx transport in place of the network.
         user_agent: how the program names itself to Render.
         clock: monotonic seconds; a fake in tests.
@@ -54,6 +55,7 @@ class RenderClient(MetricsApi):
         *,
         timeout: float = 10.0,
         patience: float = 75.0,
+        write_patience: float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         user_agent: str = "render-autoscaler",
         clock: Callable[[], float] = time.monotonic,
@@ -67,6 +69,7 @@ class RenderClient(MetricsApi):
             base_url,
             timeout=timeout,
             patience=patience,
+            write_patience=patience if write_patience is None else write_patience,
             transport=transport,
             user_agent=user_agent,
             clock=clock,

@@ -36,6 +36,7 @@ class Transport:
         *,
         timeout: float,
         patience: float,
+        write_patience: float,
         transport: httpx.AsyncBaseTransport | None,
         user_agent: str,
         clock: Callable[[], float],
@@ -47,6 +48,7 @@ class Transport:
         self._key = key
         self._timeout = timeout
         self._patience = patience
+        self._write_patience = write_patience
         self._clock = clock
         self._sleep = sleep
         self._budget = RateBudget(clock)
@@ -71,7 +73,7 @@ class Transport:
         Raises:
             RenderError: of the kind that the last try met.
         """
-        deadline = self._clock() + self._patience
+        deadline = self._clock() + (self._write_patience if call.is_write else self._patience)
         may_have_acted = False
 
         async def one_try() -> Answer:

@@ -118,7 +118,9 @@ def backtest(  # noqa: PLR0913 - each is an option of the command line
     source.check()
     recording = asyncio.run(_recording(source, files[0].policy))
     if export is not None:
-        told = (one for one in recording.observations if not isinstance(one, Overridden | EnvSeen))  # values may be anybody's
+        told = (
+            one for one in recording.observations if not isinstance(one, Overridden | EnvSeen)
+        )  # values may be anybody's
         write_lines(export, told)
     done = [rehearse(file.path, file.policy, recording, tier=tier, curves=html is not None) for file in files]
     found = differences(done[0], done[1]) if compare else ()

@@ -133,6 +133,8 @@ class Change:
     """Whether a schedule raises it, or it is given back after one."""
     advice: str = ""
     """What else would do, in words; empty when nothing is known."""
+    downtime: bool = False
+    """Whether a deploy takes the service down for some minutes: it has a disk."""
     soak: int = 0
     watch: int = 0
     state: State = State.APPROVED
@@ -159,6 +161,9 @@ class Change:
     """When the last of them was asked for, ms, while nobody knows whether Render took that."""
     overtaken: bool = False
     """Undone because a person took over: what is still ours is taken back, and the end is `superseded`."""
+    stuck_since: int | None = None
+    """Since when Render gives no answer that it could go on with, ms; None while it does."""
+    stuck_told: bool = False
     live_at: int | None = None
     ended_at: int | None = None
     outcome: str = ""

@@ -10,6 +10,7 @@ from autoscaler.core.keys import Key, down_key, up_key
 from autoscaler.core.metrics import Kind
 from autoscaler.core.policy import AtLeast, Policy, Rules, Tier
 from autoscaler.core.state import State
+from autoscaler.core.together import Heard
 
 RECENTLY = 15 * MINUTE
 """What a schedule raised is given back when the use of so long fits the smaller tier."""
@@ -78,6 +79,8 @@ class Decision:
     """Of a down: what would not fit the smaller tier."""
     fit_note: str = ""
     """Of a down: how little the fit rests on."""
+    heard: Heard | None = None
+    """Of a down: which of several instances were heard; None where there is but one."""
     deploy_loop: bool = False
     scheduled: bool = False
     """Whether it is a schedule's doing: an up to its floor, or the way back after it."""
@@ -192,6 +195,7 @@ def _down(base: Decision, state: State, tier: Tier, reasons: tuple[Progress, ...
         against=tuple(progress.condition for progress in against),
         misfits=state.peaks.misfits(lower, policy.guards.headroom),
         fit_note=state.peaks.note(lower),
+        heard=state.together.heard(now),
     )
 
 

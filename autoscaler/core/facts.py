@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+from autoscaler.core.durations import HOUR, MINUTE
 from autoscaler.core.money import Spend
+
+QUARANTINE, LONGEST_QUARANTINE = 10 * MINUTE, 6 * HOUR
+"""How long a step that failed is not tried again: doubled with every failure in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,11 @@ class Pause:
     """Whether only the ways down are paused."""
     who: str
     note: str = ""
+
+    @property
+    def words(self) -> str:
+        """Whose it is, and why."""
+        return f"by {self.who}" + (f": {self.note}" if self.note else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +63,10 @@ class Facts:
     """That so many services went silent at once that the bot's own sight is in doubt; empty for one that answers."""
     changes_today: tuple[int, ...] = ()
     """When the ordinary changes of the last 24 hours began."""
+
+    @property
+    def quarantined_until(self) -> int | None:
+        """When the change that is asked for may be tried again after it failed."""
+        if self.failed_at is None or self.failed_tries == 0:
+            return None
+        return self.failed_at + min(QUARANTINE << (self.failed_tries - 1), LONGEST_QUARANTINE)

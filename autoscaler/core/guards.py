@@ -4,16 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from autoscaler.core.durations import DAY, HOUR, MINUTE
+from autoscaler.core.durations import DAY
 from autoscaler.core.evaluate import Ask, Decision, Progress
-from autoscaler.core.facts import Facts, Pause
+from autoscaler.core.facts import Facts
 from autoscaler.core.plans import same_plan
 from autoscaler.core.policy import Mode, Policy, Tier
 from autoscaler.core.values import format_value
-
-QUARANTINE, LONGEST_QUARANTINE = 10 * MINUTE, 6 * HOUR
-"""How long a step that failed is not tried again: doubled with every failure in a row."""
-
 
 FIGHT_ENDS = 7 * DAY
 """After so long without another round it is worth a try again."""
@@ -37,6 +33,7 @@ class Why(StrEnum):
     WIDE_REFUSED = "wide_refused"
     NOT_DEPLOYED = "not_deployed"
     FIGHT = "fight"
+    INSTANCES_UNSEEN = "instances_unseen"
     LOWER_TIER_WOULD_GO_UP = "lower_tier_would_go_up"
     FLOOR = "floor"
     UP_BUILDING = "up_building"
@@ -185,7 +182,7 @@ def _blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier | N
     if facts.suspended:
         yield Blocker(Why.SUSPENDED)
     if facts.pause is not None and not (facts.pause.down_only and up):
-        yield Blocker(Why.PAUSED, facts.pause.until, _pause_words(facts.pause))
+        yield Blocker(Why.PAUSED, facts.pause.until, facts.pause.words)
     if facts.open_change:
         yield Blocker(Why.CHANGE_OPEN, detail=facts.open_change)
     yield from _sight(decision, facts)
@@ -194,7 +191,7 @@ def _blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier | N
         return
     yield from _render_blockers(policy, decision, facts, target)
     if not up:
-        yield from _down_blockers(policy, decision, target)
+        yield from _down_blockers(policy, decision, facts, target)
     if decision.deploy_loop and not decision.emergency:
         yield Blocker(Why.DEPLOY_LOOP)
     yield from _quarantine(decision, facts)
@@ -205,10 +202,6 @@ def _blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier | N
         yield from _budget(policy, decision, facts, target)
         yield from _use(decision)
     yield from _consent(policy, decision, facts)
-
-
-def _pause_words(pause: Pause) -> str:
-    return f"by {pause.who}" + (f": {pause.note}" if pause.note else "")
 
 
 def _render_blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier) -> Iterator[Blocker]:
@@ -252,7 +245,10 @@ def _use(decision: Decision) -> Iterator[Blocker]:
         yield Blocker(Why.DID_NOT_HELP, detail=decision.unhelped)
 
 
-def _down_blockers(policy: Policy, decision: Decision, target: Tier) -> Iterator[Blocker]:
+def _down_blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier) -> Iterator[Blocker]:
+    heard = decision.heard
+    if heard and (lacks := heard.lacking(autoscaled=facts.render_autoscaling, at_once=decision.scheduled)):
+        yield Blocker(Why.INSTANCES_UNSEEN, detail=lacks)
     if decision.against:
         yield Blocker(Why.LOWER_TIER_WOULD_GO_UP, detail=", ".join(decision.against))
     if decision.floor and policy.rank(decision.floor) > policy.rank(target.name):
@@ -285,10 +281,8 @@ def _pace(policy: Policy, decision: Decision, facts: Facts) -> Iterator[Blocker]
 
 def _quarantine(decision: Decision, facts: Facts) -> Iterator[Blocker]:
     """What has just failed is not tried at once again, not even in an emergency: it would fail the same way, over and over."""
-    if facts.failed_at is None or facts.failed_tries == 0:
-        return
-    until = facts.failed_at + min(QUARANTINE * 2 ** (facts.failed_tries - 1), LONGEST_QUARANTINE)
-    if decision.at < until:
+    until = facts.quarantined_until
+    if until is not None and decision.at < until:
         times = "once" if facts.failed_tries == 1 else f"{facts.failed_tries} times in a row"
         yield Blocker(Why.QUARANTINE, until, f"it failed {times}")
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import islice
 
 from autoscaler.core.durations import MINUTE, SECOND
+from autoscaler.core.instances import Instances
 from autoscaler.core.json_values import LARGEST, BadReportError, find, number, text, time
 from autoscaler.core.metrics import BUILT_IN, METRICS, SIGNALS, Kind, Source, Vocabulary
 from autoscaler.core.observations import Miss, Missed, Reading, Signal
@@ -39,20 +40,31 @@ _OWN_POLL = 1
 
 
 def read(
-    body: Mapping[str, object], at: int, previous: Reading | None, every: int, vocabulary: Vocabulary = BUILT_IN
+    body: Mapping[str, object],
+    at: int,
+    previous: Reading | None,
+    every: int,
+    vocabulary: Vocabulary = BUILT_IN,
+    instances: Instances | None = None,
 ) -> Reading | Missed:
-    """One report, taken at `at` (ms UTC), counted from the last good one; `vocabulary` is that of the policy.
+    """One report, taken at `at` (ms UTC), counted from the last good one, or where `instances` knows several, from its own last one.
 
     A report that stands still, or holds a value that can't be (negative, NaN, a word for a number), is a miss.
+    `vocabulary` is that of the policy.
     """
+    longest = max(5 * every, 5 * MINUTE)
     try:
         is_ours = not vocabulary.is_own or "current_metrics" in body
         timestamp = _timestamp(body) if is_ours else _any_timestamp(body)
+        bare = Reading(at, gauges={}, timestamp=at if timestamp is None else timestamp)
+        seen = _of_app_core(body, bare, every, vocabulary) if is_ours else _of_others(body, bare, vocabulary)
+        if instances is not None:
+            previous = instances.before(seen, previous)
+            longest = max(longest, instances.fresh if instances.are_several else 0)
         if previous is not None and timestamp is not None and timestamp == previous.timestamp:
             return Missed(at, Miss.FROZEN, "the report's own timestamp stands still")
-        bare = Reading(at, gauges={}, timestamp=at if timestamp is None else timestamp)
-        read_it = _of_app_core if is_ours else _of_others
-        return read_it(body, bare, previous, every, vocabulary)
+        seen = _counted(seen, previous, longest, _in_flight(body) if is_ours else _told_in_flight(seen))
+        return _with_cpu(body, seen) if is_ours else seen
     except BadReportError as problem:
         return Missed(at, Miss.MISCONFIGURED, str(problem))
 
@@ -99,14 +111,12 @@ def _any_timestamp(body: Mapping[str, object]) -> int | None:
         return None
 
 
-def _of_app_core(
-    body: Mapping[str, object], bare: Reading, previous: Reading | None, every: int, vocabulary: Vocabulary
-) -> Reading:
+def _of_app_core(body: Mapping[str, object], bare: Reading, every: int, vocabulary: Vocabulary) -> Reading:
     """A report of `app_core`, or of the seed's endpoint, but for what the policy says stands elsewhere."""
     counters = dict(_counters(body, {**_COUNTERS, **vocabulary.counters}))
     usual = {name: value for name, value in _gauges(body, every, counters) if name not in vocabulary.gauges}
     gauges = usual | dict(_own_gauges(body, vocabulary))
-    reading = replace(
+    return replace(
         bare,
         gauges={**dict(_derived(body, gauges)), **dict(_waits(body, every)), **gauges},
         counters=counters,
@@ -115,7 +125,10 @@ def _of_app_core(
         plan=text(body, "instance.plan_guess"),
         settings=_settings(body),
     )
-    reading = _counted(reading, previous, _in_flight(body), every)
+
+
+def _with_cpu(body: Mapping[str, object], reading: Reading) -> Reading:
+    """With what its processes used of the CPU since it was last seen, if its app says no share itself."""
     limit, risen = number(body, "resources.cpu_limit_cores"), reading.increases
     if limit and "cpu_seconds" in risen and "cpu_percent" not in reading.gauges:
         share = _percent("cpu", risen["cpu_seconds"] / risen["seconds"], limit)
@@ -123,22 +136,19 @@ def _of_app_core(
     return reading
 
 
-def _of_others(
-    body: Mapping[str, object], bare: Reading, previous: Reading | None, every: int, vocabulary: Vocabulary
-) -> Reading:
+def _of_others(body: Mapping[str, object], bare: Reading, vocabulary: Vocabulary) -> Reading:
     """Any other JSON: only the policy knows what in it means what."""
     gauges = dict(_own_gauges(body, vocabulary))
     counters = dict(_counters(body, vocabulary.counters))
     if not gauges and not counters:
         first = next(iter((*vocabulary.gauges.values(), *vocabulary.counters.values())))
         raise BadReportError(f"it has none of what the policy looks for under 'metrics:', such as '{first.path[:60]}'")
-    in_flight = max(0.0, gauges.get("concurrent_requests", 0.0) - _OWN_POLL)
-    return _counted(replace(bare, gauges=gauges, counters=counters), previous, in_flight, every)
+    return replace(bare, gauges=gauges, counters=counters)
 
 
-def _counted(seen: Reading, previous: Reading | None, in_flight: float, every: int) -> Reading:
+def _counted(seen: Reading, previous: Reading | None, longest: int, in_flight: float) -> Reading:
     """With what its counters rose by, and what that says of the app."""
-    increases = increase(seen, previous, longest=max(5 * every, 5 * MINUTE))
+    increases = increase(seen, previous, longest=longest)
     quiet = increases.get("requests") == 0
     stalled = quiet and in_flight > 0
     gauges = {**seen.gauges, "stalled": float(stalled), "unreachable": 0.0}
@@ -150,6 +160,11 @@ def _in_flight(body: Mapping[str, object]) -> float:
     if find(body, "concurrency") is not None:
         return (number(body, "concurrency.running") or 0) + (number(body, "concurrency.queued") or 0)
     return max(0.0, (number(body, "current_metrics.concurrent_requests") or 0) - _OWN_POLL)
+
+
+def _told_in_flight(seen: Reading) -> float:
+    """The same of an endpoint of which only the policy knows where that stands."""
+    return max(0.0, seen.gauges.get("concurrent_requests", 0.0) - _OWN_POLL)
 
 
 def increase(now: Reading, previous: Reading | None, *, longest: int) -> dict[str, float]:

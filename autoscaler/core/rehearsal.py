@@ -71,6 +71,7 @@ class Rehearsal:
         self.terms = terms
         self._known = known or _nothing_more
         self.state = State(policy, terms.every)
+        self.state.together.on_paper = True
         self.tenancy: list[TierChanged] = []
         """Which rung ran since when, the first from time 0."""
         self._changes: list[RehearsedChange] = []

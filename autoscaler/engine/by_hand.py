@@ -78,6 +78,7 @@ def change_to(sight: Sight, target: Tier, who: str, reason: str, now: int) -> Ch
         due_at=now,
         requested_by=who,
         policy_digest=sight.managed.file.digest,
+        downtime=seen.has_disk,
         soak=policy.verify.soak,
         watch=policy.verify.watch,
     )

@@ -52,7 +52,7 @@ def _with_app(world: World, change: Change, managed: Managed | None, now: int) -
     if state.tier != change.target.tier:
         served = 0.0  # what another tier served proves nothing of this one
     elif reading is not None and live_at is not None and reading.at >= live_at:
-        served = reading.counters.get("requests")
+        served = state.instances.served(reading, live_at)
     return replace(
         world,
         app=managed.app_seen(),

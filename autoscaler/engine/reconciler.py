@@ -4,7 +4,7 @@ A wait is a stored time, so nothing sleeps on a change and a restart goes on whe
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
@@ -36,7 +36,15 @@ from autoscaler.core.steps import (
 from autoscaler.engine.aftermath import with_report
 from autoscaler.engine.look import look
 from autoscaler.engine.managed import Managed
-from autoscaler.errors import BadRequestError, GoneError, KeyRefusedError, OutsideError, RefusedError, UnavailableError
+from autoscaler.errors import (
+    BadRequestError,
+    BusyError,
+    GoneError,
+    KeyRefusedError,
+    OutsideError,
+    RefusedError,
+    UnavailableError,
+)
 from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, RenderPort, Store, Tenure
 from autoscaler.report import comparison, messages
 
@@ -44,7 +52,11 @@ log = logging.getLogger(__name__)
 
 MOST_STEPS = 300
 """More than the largest change has; a bound, so that a mistake here can't spin."""
-RETRY = 10 * SECOND
+RETRY, LONGEST_RETRY = 10 * SECOND, MINUTE
+TOLD_AFTER = 10 * MINUTE
+"""The team hears of a change that Render does not let go on."""
+BUSY_LIMIT = 30 * MINUTE
+"""How long a state that does not allow a write is waited out; what may still be undone is undone then."""
 RETRY_REFUSED = 5 * MINUTE
 """A refused look needs a person (a new key, a right): nobody is that quick."""
 GONE_LIMIT = HOUR
@@ -105,7 +117,7 @@ class Reconciler:
         except OutsideError as error:
             return await self._later(change, error), False
         if isinstance(step, Wait):
-            return await self._put_off(change, step.until), False
+            return await self._put_off(_freed(change), step.until), False
         if isinstance(step, Become):
             change = await self._become(change, step, next(numbers))
             return change, not change.state.is_final
@@ -161,13 +173,12 @@ class Reconciler:
         except (UnavailableError, KeyRefusedError) as error:
             if not error.may_have_acted:
                 change = unattempted(change, write)  # nothing to look for
+            if isinstance(error, BusyError) and self._stuck_for(change) >= BUSY_LIMIT:
+                return await self._refused(change, write, error, entry, numbers)
             return await self._later(change, error, self._ended(entry, f"no answer: {error}")), False
         except RefusedError as error:
-            await self._store.save_change(change, journal=[self._ended(entry, f"refused: {error}")])
-            bad = isinstance(error, BadRequestError)
-            step = refused(change, write, str(error), self._clock.now(), bad_request=bad)
-            return await self._become(change, step, next(numbers)), True
-        change = confirmed(change, write, deploy)
+            return await self._refused(change, write, error, entry, numbers)
+        change = _freed(confirmed(change, write, deploy))
         outcome, events = "done", []
         if isinstance(write, AskDeploy | Redeploy):
             outcome = f"deploy {deploy}" if deploy else "queued, without an id"
@@ -176,6 +187,14 @@ class Reconciler:
             )
         await self._store.save_change(change, journal=[self._ended(entry, outcome)], events=events)
         return change, True
+
+    async def _refused(
+        self, change: Change, write: Write, error: OutsideError, entry: JournalEntry, numbers: Iterator[int]
+    ) -> tuple[Change, bool]:
+        await self._store.save_change(change, journal=[self._ended(entry, f"refused: {error}")])
+        bad = isinstance(error, BadRequestError)
+        step = refused(_freed(change), write, str(error), self._clock.now(), bad_request=bad)
+        return await self._become(change, step, next(numbers)), True
 
     async def _perform(self, change: Change, write: Write) -> str | None:
         """The call itself; the id of the deploy that it asked for, if Render told."""
@@ -198,7 +217,7 @@ class Reconciler:
     async def _become(self, change: Change, step: Become, number: int) -> Change:
         """Save the change's next state, with what it means: what the team hears, and on which tier the app now runs."""
         managed, now = self._managed.get(change.service_id), self._clock.now()
-        after = await with_report(change, step.change, self._store, managed, now)
+        after = await with_report(change, _freed(step.change), self._store, managed, now)
         moved = f"{change.state} → {after.state}" + (" (walking back)" if after.walking_back else "")
         entry = JournalEntry(after.id, number, now, moved, after.outcome or "noted", now)
         observations = list(_observations(change, after, now))
@@ -217,22 +236,38 @@ class Reconciler:
 
     async def _later(self, change: Change, error: OutsideError, *journal: JournalEntry) -> Change:
         """Render can't be read or written now: the change waits, and goes on when it can."""
+        now, stuck = self._clock.now(), self._stuck_for(change)
         if error.retry_after is not None:
             wait = round(max(SECOND, min(error.retry_after * SECOND, HOUR)))
         else:
-            wait = RETRY_REFUSED if isinstance(error, RefusedError) else RETRY
+            wait = RETRY_REFUSED if isinstance(error, RefusedError) else max(RETRY, min(stuck // 4, LONGEST_RETRY))
         log.warning("change %s of %s waits %ds: %s", change.id, change.service, wait // SECOND, error)
-        return await self._put_off(change, self._clock.now() + wait, *journal)
+        events = []
+        if stuck >= TOLD_AFTER and not change.stuck_told and change.state.is_open:
+            told = messages.change_stuck(change, str(error), stuck)
+            events.append(self._event(change, f"stuck:{change.stuck_since}", EventKind.CHANGE_PROGRESS, told))
+        change = replace(change, stuck_since=now - stuck, stuck_told=change.stuck_told or bool(events))
+        return await self._put_off(change, now + wait, *journal, events=events)
 
-    async def _put_off(self, change: Change, until: int, *journal: JournalEntry) -> Change:
+    def _stuck_for(self, change: Change) -> int:
+        return 0 if change.stuck_since is None else max(0, self._clock.now() - change.stuck_since)
+
+    async def _put_off(
+        self, change: Change, until: int, *journal: JournalEntry, events: Sequence[Event] = ()
+    ) -> Change:
         change = replace(change, due_at=until)
-        await self._store.save_change(change, journal=journal)
+        await self._store.save_change(change, journal=journal, events=events)
         return change
 
     def _event(self, change: Change, key: str, kind: EventKind, message: messages.Message) -> Event:
         managed = self._managed.get(change.service_id)
         channel = managed.policy.notify.slack if managed else None
         return Event(f"{change.id}:{key}", self._clock.now(), kind, change.service_id, message, channel, change.id)
+
+
+def _freed(change: Change) -> Change:
+    """Render lets it go on."""
+    return change if change.stuck_since is None else replace(change, stuck_since=None, stuck_told=False)
 
 
 def _told_once(change: Change, write: AskDeploy | Redeploy) -> str:

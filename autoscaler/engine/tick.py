@@ -71,10 +71,11 @@ class Ticker:
         answer = await self._health.fetch(health)
         if isinstance(answer, Missed):
             return (answer,)
-        seen = read(answer.body, answer.at, managed.last_reading, managed.state.every, managed.policy.vocabulary)
+        state, vocabulary = managed.state, managed.policy.vocabulary
+        seen = read(answer.body, answer.at, managed.last_reading, state.every, vocabulary, state.instances)
         if isinstance(seen, Missed):
             return (seen,)
-        tier = managed.policy.tier(managed.state.tier or "")
+        tier = managed.policy.tier(state.tier or "")
         if tier is not None:
             seen = with_memory_share(seen, tier.size.memory)
         return (seen, *signals(seen))
@@ -144,6 +145,7 @@ def _begin(managed: Managed, verdict: Verdict, now: int) -> Change:
         spent=verdict.spent,
         scheduled=verdict.scheduled,
         advice=verdict.leak,
+        downtime=managed.seen.has_disk,
         soak=policy.verify.soak,
         watch=policy.verify.watch,
     )

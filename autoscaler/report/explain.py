@@ -8,7 +8,8 @@ from types import MappingProxyType
 from autoscaler.core.evaluate import Ask, Progress, Role
 from autoscaler.core.guards import Blocker, Verdict
 from autoscaler.core.policy import Policy
-from autoscaler.report.sentences import held_words, patience_phrase, value_phrase, verdict_sentence
+from autoscaler.report.phrases import held_words, patience_phrase, value_phrase
+from autoscaler.report.sentences import verdict_sentence
 from autoscaler.report.text import cut, one_line
 from autoscaler.report.trends import Trend
 from autoscaler.report.units import format_time, monthly_step

@@ -53,7 +53,9 @@ def change_started(change: Change) -> Message:
     return Message(
         title=title,
         tone=Tone.PROGRESS,
-        lines=tuple(line for line in (change.reason, _sentence(change.advice), _next_steps(change)) if line),
+        lines=tuple(
+            line for line in (change.reason, _sentence(change.advice), _down(change), _next_steps(change)) if line
+        ),
         fields=(
             ("Plan", f"{_plan(change.origin)} → {_plan(change.target)}"),
             ("Cost", monthly_step(change.origin.monthly, change.target.monthly)),
@@ -61,6 +63,10 @@ def change_started(change: Change) -> Message:
         ),
         context=_context(change),
     )
+
+
+def _down(change: Change) -> str:
+    return "It has a disk, so it is a few minutes down while this is deployed." if change.downtime else ""
 
 
 def change_progress(change: Change, text: str) -> Message:
@@ -85,6 +91,16 @@ def change_live(change: Change) -> Message:
         title=f"Live{after}: {change.service} runs on {_plan(change.target)} ({change.target.tier})",
         tone=Tone.PROGRESS,
         lines=(soak,) if soak else (),
+    )
+
+
+def change_stuck(change: Change, words: str, stuck: int) -> Message:
+    """Render does not let it go on. `stuck`: for how long, ms."""
+    return Message(
+        title=f"{change.service}: no step forward for {format_duration(stuck)}",
+        tone=Tone.BAD,
+        lines=(words, "I go on trying, once a minute. What runs is not touched by that."),
+        context=_context(change),
     )
 
 

@@ -1,16 +1,12 @@
 """Verdicts and conditions in words."""
 
-import re
 from dataclasses import dataclass
-from math import isfinite
 from types import MappingProxyType
 
 from autoscaler.core.conditions import Op
-from autoscaler.core.durations import PATTERN, format_duration, parse_duration
 from autoscaler.core.evaluate import Ask, Progress, Role
 from autoscaler.core.guards import Blocker, Verdict, Why
-from autoscaler.core.metrics import UNITS, Dimension, Kind, Metric, find_metric
-from autoscaler.core.values import format_value
+from autoscaler.report.phrases import BOUND, bound_of, held_words, patience_phrase, value_phrase
 from autoscaler.report.text import one_line
 from autoscaler.report.units import format_time
 
@@ -67,6 +63,11 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
             "somebody sets the plan back",
             "Twice within a day somebody, or a Blueprint, took back what I had changed.",
             "Take `plan:` out of the Blueprint's render.yaml, or agree who decides; then `autoscaler scale` it by hand once.",
+        ),
+        Why.INSTANCES_UNSEEN: Words(
+            "not all of its instances were heard",
+            "Several instances run, and not all of them were heard: one that is calm says nothing of the others.",
+            "Nothing to do if it passes; else let the health report tell which instance answers (`instance.id`, as app_core does).",
         ),
         Why.OBSERVER_SUSPECT: Words(
             "many services went silent at once",
@@ -177,10 +178,6 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
 )
 """What each `Why` means to a person; complete, as a test makes sure."""
 
-_BOUND = re.compile(rf"\s*(?P<op>>=|<=|>|<)\s*(?P<number>\d[\d_]*(?:\.\d+)?)\s*(?P<unit>{'|'.join(UNITS)})?")
-_COUNTED = re.compile(rf"(?P<op>>=|>)\s*(?P<number>\d[\d_]*)\s+within\s+(?P<window>{PATTERN})")
-_WINDOW = re.compile(rf"\b(?:for|within|over)\s+({PATTERN})")
-
 
 def blocker_sentence(blocker: Blocker, now: int) -> str:
     """What this blocker means, with its numbers and its end, and what a person can do about it."""
@@ -197,37 +194,15 @@ def condition_phrase(progress: Progress) -> str:
     While the value is on the other side of the bound, so that nobody reads a false claim: `memory_usage 210 MB (> 400MB for 30m)`.
     """
     condition = one_line(progress.condition)
-    found = _BOUND.search(condition)
+    found = BOUND.search(condition)
     if found is None:
         return condition
     subject, rule = condition[: found.start()], condition[found.start("op") :]
     if progress.value is None:
         return f"{subject} - ({rule})"
-    past = Op(found["op"]).holds(progress.value, _bound(found)[1])
+    past = Op(found["op"]).holds(progress.value, bound_of(found)[1])
     value = value_phrase(progress)
     return f"{subject} {value} {rule}" if past else f"{subject} {value} ({rule})"
-
-
-def value_phrase(progress: Progress) -> str:
-    """Its value in the unit that suits it, `9.4s`; `-` when there is none that anybody could read."""
-    if progress.value is None or not isfinite(progress.value):
-        return "-"
-    found = _BOUND.search(one_line(progress.condition))
-    dimension, bound = _bound(found) if found else (Dimension.COUNT, None)
-    metric = find_metric(progress.metric) or Metric(progress.metric, dimension, Kind.GAUGE, "")
-    return format_value(metric, progress.value) if bound is None else _beside(metric, progress.value, bound)
-
-
-def _bound(found: re.Match[str]) -> tuple[Dimension, float]:
-    """What the condition compares with, in base units, and what that measures."""
-    dimension, size = UNITS[found["unit"]] if found["unit"] else (Dimension.COUNT, 1.0)
-    return dimension, float(found["number"]) * size
-
-
-def _beside(metric: Metric, value: float, bound: float) -> str:
-    """With more digits where three would show the bound itself: `8.002s > 8s`, never `8s > 8s`."""
-    short = format_value(metric, value)
-    return format_value(metric, value, digits=5) if short == format_value(metric, bound) else short
 
 
 def held_phrase(progress: Progress) -> str:
@@ -239,33 +214,6 @@ def held_phrase(progress: Progress) -> str:
         return words
     more = patience_phrase(progress)
     return "not held" if words == "no" else f"held {words}{f' ({more})' if more else ''}"
-
-
-def held_words(progress: Progress) -> str:
-    """How far it is, in its own terms: `12m of 30m`, `1 of 3 in 24h`, `yes`."""
-    if counted := _COUNTED.search(progress.condition):
-        needed = int(counted["number"].replace("_", "")) + (counted["op"] == ">")
-        count = progress.value if progress.value is not None and isfinite(progress.value) else 0
-        return f"{count:.0f} of {needed} in {counted['window']}"
-    lengths = _WINDOW.findall(progress.condition)
-    if not lengths:
-        return "yes" if progress.holds else "no"
-    window = parse_duration(lengths[-1])  # of `mean(… over 10m) > 80% for 1h` it is the hour that is held
-    needed = window * progress.patience
-    share = min(max(progress.held, 0.0), 1.0) if isfinite(progress.held) else 0.0
-    return f"{_short(share * needed)} of {_short(needed)}"
-
-
-def patience_phrase(progress: Progress) -> str:
-    """Why its window is longer than the policy says; empty when it is not."""
-    lengths = _WINDOW.findall(progress.condition)
-    if progress.patience == 1 or not lengths:
-        return ""
-    return f"instead of {_short(parse_duration(lengths[-1]))}, since the last down failed"
-
-
-def _short(milliseconds: float) -> str:
-    return format_duration(milliseconds).replace(" ", "")
 
 
 def closest(verdict: Verdict) -> Progress | None:

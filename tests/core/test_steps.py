@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoscaler.core.change import OPEN, AppSeen, DeploySeen, State, World
+from autoscaler.core.change import OPEN, AppSeen, DeploySeen, Rung, State, World
 from autoscaler.core.durations import HOUR, MINUTE, SECOND
 from autoscaler.core.steps import (
     AskDeploy,
@@ -27,7 +27,7 @@ from render_client.sim import fleet, lifecycle, suspension
 from render_client.sim.controls import dashboard, fail_next_deploy, push
 from render_client.sim.lifecycle import Order
 from render_client.sim.state import Refused
-from tests.support.played import DOWN, FINE, IN, LARGE, LOOK, OUT, SMALL, SOAK, START, UP, Answer, Played
+from tests.support.played import DOWN, FINE, IN, LARGE, LOOK, OUT, SMALL, SOAK, START, UP, Answer, Played, a_change
 
 ENV_UP = [SetEnv("MAX_CONCURRENT", "20"), SetEnv("DB_POOL_SIZE", "6")]
 ENV_DOWN = [SetEnv("MAX_CONCURRENT", "8"), SetEnv("DB_POOL_SIZE", "3")]
@@ -101,8 +101,8 @@ def test_instances_that_were_taken_away_come_back_with_the_walk_back():
 
 
 def test_under_render_s_own_autoscaling_the_count_is_left_alone():
-    world = World("standard", 5, {"TTL": "600"}, (LIVE,), render_autoscaling=True)
-    begun = next_step(OUT, world, START, LOOK)
+    world = World("starter", 5, SMALL.env, (LIVE,), render_autoscaling=True)
+    begun = next_step(UP, world, START, LOOK)
     assert isinstance(begun, Become)
     assert begun.change.state is State.APPLYING
     assert not isinstance(next_step(begun.change, world, START, LOOK), SetInstances)
@@ -586,3 +586,49 @@ def test_a_push_that_is_listed_late_does_not_pass_for_the_deploy_of_the_walk_bac
 
 def test_a_refusal_is_the_same_whatever_was_written():
     assert refused(in_flight(), SetPlan("standard"), "400", START).change.walking_back == "Render refused: 400"
+
+
+BROAD = Rung("broad", "standard", 2, LARGE.env, 50.0)
+"""The same plan and values as LARGE, twice."""
+
+
+@pytest.mark.parametrize(("origin", "target"), ((LARGE, BROAD), (BROAD, LARGE)))
+def test_where_only_the_count_changes_nothing_is_deployed(origin, target):
+    played = Played(a_change(origin, target)).to_the_end()
+    assert played.change.state is State.WATCHING
+    assert played.writes == [SetInstances(target.instances)]
+    assert played.service.details["numInstances"] == target.instances
+
+
+def test_a_count_that_brings_a_crash_loop_is_taken_back_without_a_deploy():
+    played = Played(a_change(LARGE, BROAD)).until(lambda played: played.change.state is State.SOAKING)
+    world = replace(played.observe(), crashes=(1, 2, 3))
+    step = next_step(played.change, world, played.now, 5_000)
+    assert step.change.walking_back == "its instances failed 3 times since it went live"
+    played.change = step.change
+    played.to_the_end()
+    assert played.change.state is State.UNDONE
+    assert played.writes == [SetInstances(2), SetInstances(1)]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    (
+        ({"render_autoscaling": True}, "Render's own autoscaling sets the number of instances; nothing was changed"),
+        ({"has_disk": True}, "it has a disk, so it runs as one instance; nothing was changed"),
+    ),
+)
+def test_a_count_that_render_would_refuse_or_ignore_is_not_begun(more, words):
+    world = replace(Played(OUT).observe(), **more)
+    step = next_step(OUT, world, START, 5_000)
+    assert (step.change.state, step.change.outcome) == (State.FAILED, words)
+
+
+def test_autoscaling_that_is_switched_on_midway_has_the_last_word_on_the_count():
+    played = Played(OUT).until(lambda played: played.change.attempts)
+    see = played.observe
+    played.observe = lambda: replace(see(), render_autoscaling=True)
+    played.to_the_end()
+    assert played.change.state is State.WATCHING
+    assert not [write for write in played.writes if isinstance(write, SetInstances)]
+    assert (played.change.target.instances, played.change.target.monthly) == (1, 25.0)

@@ -174,3 +174,23 @@ async def test_a_wait_for_the_budget_counts_towards_the_patience():
         await talk.client.retrieve_service(SERVICE)
     assert len(talk.requests) == 2
     assert 60 <= sum(talk.time.waits) <= 75
+
+
+@pytest.mark.parametrize("reply", (limited(7), DOWN, httpx.ConnectError("refused"), httpx.ReadTimeout("")))
+async def test_with_no_patience_a_write_is_sent_once_and_at_once_and_a_read_as_always(reply):
+    talk = conversation(reply, write_patience=0)
+    with pytest.raises((RateLimitedError, RenderDownError)):
+        await talk.client.update_env_var(SERVICE, "TTL", "600")
+    assert (len(talk.script.requests), talk.time.waits) == (1, [])
+    again = conversation(reply, A_SERVICE, write_patience=0)
+    assert (await again.client.retrieve_service(SERVICE)).id == SERVICE
+
+
+async def test_with_no_patience_a_write_that_would_have_to_wait_for_its_budget_is_not_sent():
+    spent = httpx.Response(200, json=service_json(), headers=quota(limit=10, remaining=0, reset=19))
+    talk = conversation(spent, spent, write_patience=0)
+    await talk.client.update_service(SERVICE, plan="standard")
+    with pytest.raises(RateLimitedError, match="It was not sent") as refused:
+        await talk.client.create_deploy(SERVICE)
+    assert refused.value.retry_after == pytest.approx(19, abs=1)
+    assert (len(talk.script.requests), talk.time.waits) == (1, [])

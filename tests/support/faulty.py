@@ -171,7 +171,9 @@ async def station() -> AsyncIterator[Station]:
         await made.store.migrate()
         async with running_simulator(WorldSpec(), clock=clock) as sim:
             monotonic = SceneClock(clock).monotonic
-            client = RenderClient(sim.api_key, sim.base_url, timeout=PATIENCE, patience=5, clock=monotonic, sleep=skip)
+            client = RenderClient(
+                sim.api_key, sim.base_url, timeout=PATIENCE, patience=5, write_patience=0, clock=monotonic, sleep=skip
+            )
             try:
                 yield Station(sim, clock, RenderAdapter(client), made, made.content())
             finally:

@@ -273,7 +273,9 @@ async def running_rig(
         store = open_store(url)
         await store.migrate()
         turned = TurnedClock(clock)
-        client = RenderClient(sim.api_key, sim.base_url, timeout=1.0, patience=5.0, clock=turned.monotonic, sleep=skip)
+        client = RenderClient(
+            sim.api_key, sim.base_url, timeout=1.0, patience=5.0, write_patience=0.0, clock=turned.monotonic, sleep=skip
+        )
         rig = Rig(sim, turned, store, url, client, policy, dry_run)
         rig.app = SimulatedApp(rig)
         rig.app.begin()

@@ -9,7 +9,7 @@ import render_client
 from autoscaler.adapters.render import measuring
 from autoscaler.core.change import DeploySeen
 from autoscaler.core.samples import STEP, Sample
-from autoscaler.errors import BadRequestError, GoneError, KeyRefusedError, RefusedError, UnavailableError
+from autoscaler.errors import BadRequestError, BusyError, GoneError, KeyRefusedError, RefusedError, UnavailableError
 from autoscaler.ports import Failure, PlanSet, ServiceSeen
 from render_client import (
     BadKeyError,
@@ -135,7 +135,9 @@ def _translated() -> Iterator[None]:
     """Render's errors, in the two words that the engine knows."""
     try:
         yield
-    except (RenderDownError, RateLimitedError, ConflictError) as error:
+    except ConflictError as error:
+        raise BusyError(str(error), may_have_acted=error.request_may_have_acted) from error
+    except (RenderDownError, RateLimitedError) as error:
         raise UnavailableError(
             str(error), may_have_acted=error.request_may_have_acted, retry_after=error.retry_after
         ) from error

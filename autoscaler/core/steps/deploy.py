@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from autoscaler.core.change import Attempt, Change, DeploySeen, State, World
 from autoscaler.core.durations import HOUR, SECOND, format_duration
+from autoscaler.core.plans import same_plan
 from autoscaler.core.steps.cancelling import ENDED, is_ours
 from autoscaler.core.steps.kinds import AskDeploy, Become, Redeploy, Step, Wait, ended, failed
 from autoscaler.core.steps.preflight import LIST_LAG, build_not_live, live_deploy, under_way
@@ -23,7 +24,7 @@ _FAILED = frozenset({"pre_deploy_failed", "update_failed"})
 def deploy(change: Change, world: World, now: int, look_every: int) -> Step:
     """All is written: ask for a deploy, or see what became of the one that was asked for."""
     if not change.attempts:
-        return _ask(change, world, now, look_every)
+        return _scaled(change, world, now) if _only_counts(change) else _ask(change, world, now, look_every)
     attempt = change.attempts[-1]
     if attempt.writes is not None and configured(change) > attempt.writes:
         return _ask_again(change, world, now, look_every, listed=True)
@@ -57,6 +58,20 @@ def never_ran(change: Change, world: World) -> bool:
 def configured(change: Change) -> int:
     """How many writes of plan and env this walk has made so far: only what is deployed after them carries them."""
     return sum(what == "plan" or what.startswith("env:") for what in change.written)
+
+
+def _only_counts(change: Change) -> bool:
+    """Whether nothing but the number of instances changes, which needs no deploy. Who asks by hand may want one for what waits."""
+    origin, target = change.origin, change.target
+    same = same_plan(origin.plan, target.plan) and dict(origin.env) == dict(target.env)
+    forward = change.walking_back is None and not change.by_hand and not change.follows
+    return forward and same and origin.instances != target.instances and configured(change) == 0
+
+
+def _scaled(change: Change, world: World, now: int) -> Step:
+    for write in scale_out(change, world):
+        return write
+    return _soaking(_counted(change, world), now, now, "")
 
 
 def _ask(change: Change, world: World, now: int, look_every: int) -> Step:
@@ -189,13 +204,25 @@ def _went_live(change: Change, live: DeploySeen, world: World, now: int) -> Step
         return ended(change, State.UNDONE, f"{change.walking_back}; back on {change.origin.plan}", now)
     if change.follows:
         return ended(change, State.DONE, f"{change.target.tier} runs with its own env values", now)
-    live_at = min(live.finished_at or now, now)
-    known = with_deploy(change, live.id)
-    soaking = replace(known, state=State.SOAKING, live_at=live_at, due_at=max(now, live_at + change.soak))
     note = ""
     if change.before and change.before.commit and live.commit and live.commit != change.before.commit:
         note = f" It also brought commit {live.commit[:7]}."
+    known = _counted(with_deploy(change, live.id), world)
+    return _soaking(known, min(live.finished_at or now, now), now, note)
+
+
+def _soaking(change: Change, live_at: int, now: int, note: str) -> Become:
+    soaking = replace(change, state=State.SOAKING, live_at=live_at, due_at=max(now, live_at + change.soak))
     return Become(soaking, f"Live on {change.target.plan}; watching it for {format_duration(change.soak)}.{note}")
+
+
+def _counted(change: Change, world: World) -> Change:
+    """With as many instances as there are: Render's own autoscaling, switched on meanwhile, sets them and not we."""
+    target = change.target
+    if not world.render_autoscaling or target.instances == world.instances:
+        return change
+    monthly = target.monthly / target.instances * world.instances
+    return replace(change, target=replace(target, instances=world.instances, monthly=monthly))
 
 
 def _shipped_another(live: DeploySeen, attempt: Attempt, deploys: tuple[DeploySeen, ...]) -> bool:

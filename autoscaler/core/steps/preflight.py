@@ -71,6 +71,10 @@ def _objection(change: Change, world: World) -> tuple[State, str] | None:
         return State.SUPERSEDED, f"somebody set the plan to {world.plan}"
     if not world.render_autoscaling and world.instances not in {rung.instances for rung in rungs}:
         return State.SUPERSEDED, f"somebody set {world.instances} instances"
+    if change.target.instances > 1 and world.has_disk:
+        return State.FAILED, "it has a disk, so it runs as one instance"
+    if change.target.instances != change.origin.instances and world.render_autoscaling:
+        return State.FAILED, "Render's own autoscaling sets the number of instances"
     return None
 
 
