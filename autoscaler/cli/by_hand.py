@@ -1,6 +1,7 @@
 """What `scale`, `undo` and `repair` share: whom it is about, the plan of the change, a yes or no, and its row for the worker."""
 
 import getpass
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -56,27 +57,36 @@ async def change_by_hand(
     word: str, policies: Path, manner: Manner, wish: Callable[[Sight, Store], Awaitable[Wish]]
 ) -> None:
     """Show the plan, ask, and write the change down. Raises UsageError, RefusedError, UnavailableError and StoreError."""
-    if not (manner.yes or manner.dry_run or sys.stdin.isatty()):
+    if not (manner.yes or manner.dry_run or (sys.stdin.isatty() and not manner.as_json)):
         raise UsageError("Nobody is there to say yes: add --yes, or --dry-run to only see the plan.")
     async with changing(load_settings()) as parts:
         now = parts.clock.now()
         file = await _policy_of(word, policies, parts)
         sight = await look(file, parts.render, parts.store, now)
         wanted = await wish(sight, parts.store)
-        change = change_to(sight, wanted.target, manner.who or getpass.getuser(), wanted.reason, now)
+        change = change_to(sight, wanted.target, whoever(manner.who), wanted.reason, now)
         shown = lines(change, _around(sight, change))
-        if manner.as_json:
-            print_json(_document(change, shown, begun=not manner.dry_run))
-        else:
+        if not manner.as_json:
             _print(change, shown, sight.managed.policy.guards.respect)
-        if manner.dry_run:
-            return
-        if not manner.yes and not typer.confirm("Do it?", default=False):
+        if not (manner.dry_run or manner.yes or typer.confirm("Do it?", default=False)):
             out.print("Nothing was changed.")
             return
-        await begin(change, sight, parts.store)
-        if not manner.as_json:
+        if not manner.dry_run:
+            await begin(change, sight, parts.store)
+        if manner.as_json:
+            print_json(_document(change, shown, begun=not manner.dry_run))
+        elif not manner.dry_run:
             await _tell(change, parts.store, now)
+
+
+def whoever(named: str | None) -> str:
+    """Who asks: as named, or as logged in; a container's user may have no name."""
+    if named is not None and named.strip():
+        return named.strip()
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 async def _policy_of(word: str, policies: Path, parts: Changing) -> PolicyFile:

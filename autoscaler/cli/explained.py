@@ -12,6 +12,7 @@ from rich.text import Text
 from autoscaler.core.durations import MINUTE, format_duration
 from autoscaler.core.evaluate import Ask, Role
 from autoscaler.core.guards import Blocker
+from autoscaler.policyfile.excerpt import speaks_of_a_secret
 from autoscaler.report.explain import Explanation, Rule, Way
 from autoscaler.report.sentences import WORDS, blocker_sentence, verdict_sentence
 from autoscaler.report.text import one_line
@@ -34,7 +35,7 @@ def local_time(at: int) -> datetime:
 
 def draw(explanation: Explanation, console: Console) -> None:
     """Print all of it."""
-    for part in (_head(explanation), *_ways(explanation, console), *_alerts(explanation, console)):
+    for part in (_head(explanation), *_kept(explanation), *_ways(explanation, console), *_alerts(explanation, console)):
         console.print(part)
         console.print()
 
@@ -61,6 +62,25 @@ def _head(explanation: Explanation) -> RenderableType:
     place = " on ".join(filter(None, (one_line(verdict.tier or "no tier of its policy"), explanation.plan)))
     title = Text.assemble((one_line(verdict.service), "bold"), f"  {verdict.service_id}  {place}")
     return Group(title, Text(), grid)
+
+
+def _kept(explanation: Explanation) -> Iterator[RenderableType]:
+    """The lines that make what somebody set the policy's own."""
+    if not explanation.kept:
+        return
+    yield Text.assemble(
+        ("KEPT", "bold"), " what somebody set, until the policy file is edited; to make it the policy's own:"
+    )
+    lines = [f"{name}: {value}" for name, value in explanation.kept]
+    hidden = "(not shown: it looks like a secret)"
+    shown = [
+        hidden if speaks_of_a_secret(line) else one_line(value)
+        for line, (_, value) in zip(lines, explanation.kept, strict=True)
+    ]
+    values = ", ".join(f"{name}: {value}" for (name, _), value in zip(explanation.kept, shown, strict=True))
+    yield Padding(
+        Text(f"env: {{{values}}}   # under `- name: {one_line(explanation.verdict.tier or '')}`"), (0, 0, 0, _INDENT)
+    )
 
 
 def _earliest(explanation: Explanation) -> str:

@@ -1,19 +1,19 @@
 """`autoscaler pause SERVICE`: hands off, for a while or until it is resumed."""
 
 import asyncio
-import getpass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from autoscaler.cli.by_hand import ServiceName, WhoOption
-from autoscaler.cli.options import POLICIES, PoliciesOption
-from autoscaler.cli.output import out
+from autoscaler.cli.by_hand import ServiceName, WhoOption, whoever
+from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption
+from autoscaler.cli.output import out, print_json
 from autoscaler.cli.telling import LONGEST_NOTE, LONGEST_WHO, receivers, told_to_the_team
 from autoscaler.core.durations import format_duration, parse_duration
 from autoscaler.core.facts import Pause
 from autoscaler.errors import UsageError
+from autoscaler.report import pauses as words
 
 
 def pause(
@@ -24,25 +24,38 @@ def pause(
     policies: PoliciesOption = POLICIES,
     *,
     down_only: Annotated[bool, typer.Option("--down-only", help="It may still go up.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Begin nothing on a service (or on `all`), not even in an emergency. What has begun already is finished."""
     try:
         span = parse_duration(how_long) if how_long else None
     except ValueError as error:
         raise UsageError(f"--for: {error}") from None
-    by = (who or getpass.getuser()).strip()
+    by = whoever(who)
     for value, longest, option in ((by, LONGEST_WHO, "--who"), (note, LONGEST_NOTE, "--note")):
         if len(value) > longest:
             raise UsageError(f"{option} has {len(value)} characters: {longest} at most are kept.")
-    asyncio.run(_pause(service, policies, span, by, note, down_only=down_only))
+    pauses = asyncio.run(_pause(service, policies, span, by, note, down_only=down_only))
+    if as_json:
+        print_json([words.document(name, one) for name, one in pauses])
+        return
+    for name, one in pauses:
+        out.print(f"{name}: {words.what(one)}{_length(span)}. What has begun is finished.", markup=False)
 
 
-async def _pause(service: str, policies: Path, span: int | None, by: str, note: str, *, down_only: bool) -> None:
-    what = "downgrades are paused" if down_only else "paused"
-    until = f" for {format_duration(span)}" if span else ", until `autoscaler resume`"
+def _length(span: int | None) -> str:
+    return f" for {format_duration(span)}" if span else ", until `autoscaler resume`"
+
+
+async def _pause(
+    service: str, policies: Path, span: int | None, by: str, note: str, *, down_only: bool
+) -> list[tuple[str, Pause]]:
+    pauses = []
     async with receivers(service, policies) as (store, found, now):
         for one in found:
-            await store.pause(Pause(one.service_id, now, now + span if span else None, down_only, by, note))
-            lines = (f"By {by}{until}.", *((note,) if note else ()))
-            await told_to_the_team(store, one, f"pause:{now}", f"{one.service}: {what}", lines, now)
-            out.print(f"{one.service}: {what}{until}. What has begun is finished.", markup=False)
+            made = Pause(one.service_id, now, now + span if span else None, down_only, by, note)
+            await store.pause(made)
+            lines = (f"By {by}{_length(span)}.", *((note,) if note else ()))
+            await told_to_the_team(store, one, f"pause:{now}", f"{one.service}: {words.what(made)}", lines, now)
+            pauses.append((one.service, made))
+    return pauses

@@ -1,26 +1,34 @@
 """`autoscaler resume SERVICE`: the pause is over."""
 
 import asyncio
-import getpass
 from pathlib import Path
 
-from autoscaler.cli.by_hand import ServiceName, WhoOption
-from autoscaler.cli.options import POLICIES, PoliciesOption
-from autoscaler.cli.output import out
+from autoscaler.cli.by_hand import ServiceName, WhoOption, whoever
+from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption
+from autoscaler.cli.output import out, print_json
 from autoscaler.cli.telling import receivers, told_to_the_team
 
 
-def resume(service: ServiceName, who: WhoOption = None, policies: PoliciesOption = POLICIES) -> None:
+def resume(
+    service: ServiceName, who: WhoOption = None, policies: PoliciesOption = POLICIES, *, as_json: JsonOption = False
+) -> None:
     """End the pause of a service (or of `all`)."""
-    asyncio.run(_resume(service, policies, (who or getpass.getuser()).strip()))
+    resumed = asyncio.run(_resume(service, policies, whoever(who)))
+    if as_json:
+        print_json([{"service": name, "was_paused": was} for name, was in resumed])
+        return
+    for name, was in resumed:
+        out.print(f"{name}: goes on." if was else f"{name} was not paused.", markup=False)
 
 
-async def _resume(service: str, policies: Path, by: str) -> None:
+async def _resume(service: str, policies: Path, by: str) -> list[tuple[str, bool]]:
+    resumed = []
     async with receivers(service, policies) as (store, found, now):
         for one in found:
-            if await store.paused(one.service_id) is None:
-                out.print(f"{one.service} was not paused.", markup=False)
-                continue
-            await store.resume(one.service_id)
-            await told_to_the_team(store, one, f"resume:{now}", f"{one.service}: goes on", (f"By {by}.",), now)
-            out.print(f"{one.service}: goes on.", markup=False)
+            pause = await store.paused(one.service_id)
+            if pause is not None:
+                await store.resume(one.service_id)
+                lines = (f"By {by}. {pause.who} had paused it{f': {pause.note}' if pause.note else ''}.",)
+                await told_to_the_team(store, one, f"resume:{now}", f"{one.service}: goes on", lines, now)
+            resumed.append((one.service, pause is not None))
+    return resumed

@@ -15,10 +15,11 @@ from autoscaler.cli.options import JsonOption
 from autoscaler.cli.output import drawn, out, print_json
 from autoscaler.core.change import OPEN, Change
 from autoscaler.core.durations import MINUTE, SECOND, format_duration, parse_duration
+from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.errors import ExitCode, UsageError
 from autoscaler.ports import Heartbeat, Store
-from autoscaler.report import tables
+from autoscaler.report import pauses, tables
 from autoscaler.report.explain import explain
 from autoscaler.report.explain_json import document
 from autoscaler.settings import load_settings
@@ -38,6 +39,8 @@ class Fleet:
     plans: dict[str, str]
     beats: tuple[Heartbeat, ...]
     changes: tuple[Change, ...]
+    pauses: tuple[tuple[str, Pause], ...] = ()
+    """Those in force, with the service's name."""
 
     @property
     def silence(self) -> int | None:
@@ -101,12 +104,15 @@ async def _look() -> Fleet:
 async def _fleet(store: Store) -> Fleet:
     verdicts = await store.last_verdicts()
     seen = {verdict.service_id: await store.tier_changes(verdict.service_id) for verdict in verdicts}
+    now = SystemClock().now()
+    paused = [(verdict.service, await store.paused(verdict.service_id)) for verdict in verdicts]
     return Fleet(
-        at=SystemClock().now(),
+        at=now,
         verdicts=tuple(verdicts),
         plans={service_id: changes[-1].plan for service_id, changes in seen.items() if changes},
         beats=tuple(await store.heartbeats()),
         changes=tuple(await store.changes(states=sorted(OPEN))),
+        pauses=tuple((name, one) for name, one in paused if one and (one.until is None or now < one.until)),
     )
 
 
@@ -117,8 +123,12 @@ def _screen(fleet: Fleet, console: Console) -> RenderableType:
         Text(f"Under way: {change.service}: {change.origin.tier} → {change.target.tier}, {change.state} ({change.id})")
         for change in fleet.changes
     )
+    paused = (Text(pauses.sentence(name, pause, fleet.at), style="bold yellow") for name, pause in fleet.pauses)
     return Group(
-        drawn(shown, empty="No service has been looked at yet: start `autoscaler run`."), *under_way, _worker(fleet)
+        drawn(shown, empty="No service has been looked at yet: start `autoscaler run`."),
+        *under_way,
+        *paused,
+        _worker(fleet),
     )
 
 
@@ -143,4 +153,5 @@ def _document(fleet: Fleet) -> dict[str, object]:
         "open_changes": [
             {"id": change.id, "service": change.service, "state": change.state} for change in fleet.changes
         ],
+        "pauses": [pauses.document(name, pause) for name, pause in fleet.pauses],
     }

@@ -14,7 +14,7 @@ from autoscaler.cli.by_hand import (
 )
 from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption
 from autoscaler.core.change import State
-from autoscaler.engine.by_hand import Sight
+from autoscaler.engine.by_hand import AS_FOUND, Sight
 from autoscaler.errors import RefusedError
 from autoscaler.ports import Store
 
@@ -37,6 +37,11 @@ def undo(
         if last is None:
             raise RefusedError(
                 f"Nothing was changed on {sight.seen.name} that could be undone. `autoscaler scale` takes it to any tier."
+            )
+        if last.origin.tier == AS_FOUND:
+            raise RefusedError(
+                f"Before {last.id}, {sight.seen.name} had a plan and values that are no tier of its policy: there is none to go back to. "
+                "`autoscaler scale` takes it to one."
             )
         target = sight.managed.policy.tier(last.origin.tier)
         if target is None:

@@ -6,7 +6,7 @@ from autoscaler.core.durations import DAY
 from autoscaler.core.evaluate import Ask, suppose
 from autoscaler.core.guards import Verdict, Why
 from autoscaler.core.observations import Missed, Observation, Reading
-from autoscaler.engine.managed import Managed, load
+from autoscaler.engine.managed import Managed, load, rung
 from autoscaler.engine.tick import Ticker
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import History, ServiceSeen
@@ -36,7 +36,16 @@ async def explained(
         trends={text: trend(one, observations, verdict.at, state.every) for text, one in conditions.items()},
         plan=managed.seen.plan,
         polled_at=next(polls, None),
+        kept=_kept(managed),
     )
+
+
+def _kept(managed: Managed) -> tuple[tuple[str, str], ...]:
+    tier = managed.policy.tier(managed.state.tier or "")
+    if tier is None:
+        return ()
+    runs = rung(managed, tier)
+    return tuple((name, runs.env[name]) for name in runs.theirs)
 
 
 async def remembered(file: PolicyFile, last: Verdict, history: History, now: int) -> Managed:

@@ -43,9 +43,14 @@ def _may_hold_a_secret(lines: list[str], index: int) -> bool:
         indent = len(line) - len(line.lstrip())
         if line.strip() and (indent < depth or line is lines[index]):
             depth = indent
-            if _SECRETIVE.search(line):
+            if speaks_of_a_secret(line):
                 return True
     return False
+
+
+def speaks_of_a_secret(text: str) -> bool:
+    """Whether a name in it, or its form, is one that secrets have."""
+    return _SECRETIVE.search(text) is not None
 
 
 def _width(letter: str) -> int:

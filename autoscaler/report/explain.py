@@ -76,6 +76,8 @@ class Explanation:
     """When the app was last asked, ms UTC; None: not for as long as any rule looks back."""
     ways: tuple[Way, ...]
     alerts: tuple[Rule, ...]
+    kept: tuple[tuple[str, str], ...] = ()
+    """The env vars of this tier that somebody gave values of their own, with these: for whoever asks, and for no log."""
 
     @property
     def way(self) -> Way | None:
@@ -98,6 +100,7 @@ def explain(
     trends: Mapping[str, Trend] = NO_TRENDS,
     plan: str | None = None,
     polled_at: int | None = None,
+    kept: Sequence[tuple[str, str]] = (),
 ) -> Explanation:
     """Explain a verdict.
 
@@ -112,6 +115,7 @@ def explain(
         polled_at,
         tuple(way for way in ways if way is not None),
         tuple(rule for rule in rules if rule.role is Role.ALERT),
+        tuple(kept),
     )
 
 

@@ -32,6 +32,7 @@ def document(explanation: Explanation) -> dict[str, object]:
         "polled_at": explanation.polled_at,
         "blockers": [_blocker(blocker) for blocker in verdict.blockers],
         "alerts": list(verdict.alerts),
+        "kept": [name for name, _ in explanation.kept],
         "conditions": [_condition(rule) for rule in _all_rules(explanation)],
         "ways": [_way_document(way) for way in explanation.ways],
     }
