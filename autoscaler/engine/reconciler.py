@@ -63,7 +63,7 @@ GONE_LIMIT = HOUR
 """How old a change is before a service that Render does not know is believed to be gone, and not just out of sight."""
 ADOPTION_LIMIT = 30 * MINUTE
 CUT_OFF = "not known: the worker stopped here"
-LOOK_EVERY = 5 * SECOND
+LOOK_EVERY = 10 * SECOND
 LEAST_TENURE = 20.0
 """Seconds that must be left before a call to Render: its hard timeout, and ten more (Render knows nothing of our leases)."""
 

@@ -5,7 +5,6 @@ import pytest
 from autoscaler.adapters.store import open_store
 from autoscaler.core.change import State
 from autoscaler.core.guards import Why
-from autoscaler.core.observations import Miss, Missed
 from autoscaler.engine.managed import rung
 from render_client.sim import Fault, Match
 from render_client.sim.controls import dashboard, fail_next_deploy
@@ -189,13 +188,6 @@ async def test_off_the_ladder_only_what_is_too_large_for_the_plan_is_set(tmp_pat
 
 async def test_what_follows_on_a_service_with_a_disk_waits_for_somebodys_next_deploy(tmp_path):
     async with running_rig(tmp_path, service=ON_SCALED | {"disk": Disk()}) as rig:
-        answer = rig.app.fetch
-
-        async def while_it_runs(health):
-            running = rig.service.serving()
-            return await answer(health) if running else Missed(rig.clock.now(), Miss.REFUSED, "it is down")
-
-        rig.app.fetch = while_it_runs
         rig.load = EVEN
         await rig.run(minutes=2)
         by_somebody(rig, plan="starter")

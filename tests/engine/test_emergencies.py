@@ -6,7 +6,6 @@ import pytest
 
 from autoscaler.core.change import State
 from autoscaler.core.guards import Why
-from autoscaler.core.observations import Miss, Missed
 from autoscaler.errors import UnavailableError
 from render_client.sim import Durations, Fault, Match
 from render_client.sim.controls import dashboard, fail_next_deploy, push
@@ -219,13 +218,6 @@ async def test_a_push_that_ours_cancelled_is_given_back_although_a_person_took_o
 
 async def test_on_a_service_with_a_disk_it_says_that_it_takes_it_down(tmp_path):
     async with running_rig(tmp_path, service={"disk": Disk()}) as rig:
-        answer = rig.app.fetch
-
-        async def while_it_runs(health):
-            running = rig.service.serving()
-            return await answer(health) if running else Missed(rig.clock.now(), Miss.REFUSED, "it is down")
-
-        rig.app.fetch = while_it_runs
         rig.load = Load(2.0, {"starter": 0.2, "standard": 0.1}, memory=500 * MIB)
         await rig.run(minutes=3)
         begun = rig.told.deliveries[0].event.message

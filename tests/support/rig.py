@@ -108,8 +108,10 @@ class SimulatedApp:
         at, now = self._rig.clock.now(), self._rig.sim.clock.now()
         if self.fails is not None:
             return Missed(at, self.fails.reason, self.fails.detail, self.fails.timeout)
-        service = self._rig.sim.world.services[SERVICE]
-        instance = service.serving()[-1]
+        serving = self._rig.sim.world.services[SERVICE].serving()
+        if not serving:
+            return Missed(at, Miss.REFUSED, "connection refused")
+        instance = serving[-1]
         plan = instance.snapshot.plan
         if plan == self.fails_on:
             return Missed(at, Miss.REFUSED, "connection refused")
