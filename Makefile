@@ -1,5 +1,5 @@
 # Everything a checkout needs. Works with GNU Make 3.81 (macOS) and later.
-.PHONY: help demo test lint format bench lock clean
+.PHONY: help demo test soak lint format bench lock clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -9,6 +9,7 @@ READY := $(VENV)/.ready
 help:
 	@echo "make demo    the whole job on a local Render: load rises, the plan follows, load falls, it goes back"
 	@echo "make test    the test suite"
+	@echo "make soak    ten minutes of random faults and load, with every invariant checked"
 	@echo "make lint    ruff, mypy strict, import-linter"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make bench   the benchmarks, each beside its floor"
@@ -36,6 +37,9 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -q -n 3 --dist worksteal
+
+soak: $(READY)
+	@$(BIN)/python -m tests.support.soak
 
 lint: $(READY)
 	@$(BIN)/ruff check .

@@ -148,21 +148,6 @@ async def test_a_refused_key_ends_it_at_once_with_what_to_do(place):
     assert "rnd_wrong" not in ended.err
 
 
-async def test_the_key_and_foreign_values_are_in_nothing_that_it_writes(place):
-    place.use_much_memory()
-    async with starting("run", "-v", "-p", place.policies, "--log-format", "json", **place.env) as worker:
-        seen = []
-        async with asyncio.timeout(30):
-            async for line in worker.stderr:
-                seen.append(line)
-                if b'"tier": "scaled"' in line:
-                    break
-        worker.send_signal(signal.SIGTERM)
-        out, err = await asyncio.wait_for(worker.communicate(), 20)
-    written = b"".join(seen) + out + err + (place.folder / "bot.db").read_bytes()
-    assert place.sim.api_key.encode() not in written
-
-
 async def test_with_a_slack_token_the_decision_the_progress_and_the_outcome_are_posted_in_one_thread(place):
     place.use_much_memory()
     async with fake_slack() as slack:

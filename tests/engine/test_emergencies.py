@@ -16,6 +16,7 @@ MIB = 1024**2
 SLOW_DEPLOYS = {"durations": Durations(build=300, update=300, drain=0)}
 FULL = Load(2.0, {"starter": 0.2, "standard": 0.1, "pro": 0.1}, memory=2000 * MIB)
 """Over 95 % of what `standard` has."""
+FULL_STARTER = Load(2.0, {"starter": 0.2, "standard": 0.1}, memory=500 * MIB)
 THREE = POLICY.replace(
     "emergency:",
     "  - {name: large, plan: pro, env: {MAX_CONCURRENT: 40, DB_POOL_SIZE: 12}}\nemergency:",
@@ -80,7 +81,7 @@ async def test_while_our_downgrade_soaks_it_goes_back_up_at_once(tmp_path):
     async with running_rig(tmp_path, service=ON_SCALED) as rig:
         rig.load = CALM
         await until(rig, a_change_is(State.SOAKING))
-        rig.load = Load(2.0, {"starter": 0.2, "standard": 0.1}, memory=500 * MIB)
+        rig.load = FULL_STARTER
         await rig.run(minutes=3)
         down, *later = await rig.changes()
         assert down.state in {State.SUPERSEDED, State.UNDONE}
@@ -93,7 +94,7 @@ async def test_over_somebodys_deploy_the_plan_is_set_now_and_the_rest_when_that_
     async with running_rig(tmp_path, world=world) as rig:
         await rig.run(minutes=1)
         push(rig.sim.world, rig.service, rig.clock.now())
-        rig.load = Load(2.0, {"starter": 0.2, "standard": 0.1}, memory=500 * MIB)
+        rig.load = FULL_STARTER
         await rig.run(minutes=1)
         assert rig.writes == ["PATCH"]
         assert rig.configured == ("standard", MVP_ENV | OURS)
@@ -112,7 +113,7 @@ async def test_neither_cooldown_nor_a_silent_slack_holds_it_up(tmp_path):
         await rig.run(minutes=12)  # down again
         assert rig.running[0] == "starter"
         rig.sim.calls.clear()
-        rig.load = Load(2.0, {"starter": 0.2, "standard": 0.1}, memory=500 * MIB)
+        rig.load = FULL_STARTER
         await rig.run(minutes=1)
         assert rig.writes[0] == "PATCH"
 
@@ -129,7 +130,7 @@ async def test_with_a_build_that_is_not_live_the_live_commit_is_deployed(tmp_pat
         await rig.run(minutes=1)
         await rig.client.rollback_deploy(rig.service.id, first.id)
         await rig.run(minutes=1)
-        rig.load = Load(2.0, {"starter": 0.2, "standard": 0.1}, memory=500 * MIB)
+        rig.load = FULL_STARTER
         await rig.run(minutes=3)
         assert rig.running == ("standard", SCALED_ENV | OURS)
         assert rig.service.live_deploy.source.commit.id == first.commit.id
@@ -170,7 +171,7 @@ async def test_a_deploy_that_ours_cancels_in_the_same_moment_is_asked_for_again(
 
 async def test_one_that_fails_is_tried_again_after_ten_minutes_and_then_after_twenty(tmp_path):
     async with running_rig(tmp_path) as rig:
-        rig.load = Load(2.0, {"starter": 0.2, "standard": 0.1}, memory=500 * MIB)
+        rig.load = FULL_STARTER
         for _ in range(6 * 45):
             fail_next_deploy(rig.service, "update")
             await rig.run(seconds=10)
@@ -218,8 +219,32 @@ async def test_a_push_that_ours_cancelled_is_given_back_although_a_person_took_o
 
 async def test_on_a_service_with_a_disk_it_says_that_it_takes_it_down(tmp_path):
     async with running_rig(tmp_path, service={"disk": Disk()}) as rig:
-        rig.load = Load(2.0, {"starter": 0.2, "standard": 0.1}, memory=500 * MIB)
+        rig.load = FULL_STARTER
         await rig.run(minutes=3)
         begun = rig.told.deliveries[0].event.message
         assert begun.title == "Emergency: scaling up holisticos-api: mvp → scaled"
         assert "It has a disk, so it is a few minutes down while this is deployed." in begun.lines
+
+
+async def test_it_acts_with_the_first_poll_on_which_its_window_holds(tmp_path):
+    async with running_rig(tmp_path) as rig:
+        await rig.run(minutes=2)
+        rig.load = FULL_STARTER
+        await rig.run(seconds=30)
+        assert rig.writes == [], "its window of 30 s is three polls long, and has not passed"
+        await rig.run(seconds=10)
+        assert rig.writes[0] == "PATCH"
+
+
+async def test_it_does_not_wait_for_an_answer_that_an_ordinary_up_waits_for(tmp_path):
+    policy = POLICY.replace(
+        "verify:", "approval: {scale_up: required, emergency: automatic, approvers: [U024BE7LH]}\nverify:"
+    )
+    async with running_rig(tmp_path, policy=policy) as rig:
+        rig.load = BUSY
+        await rig.run(minutes=4)
+        assert rig.passes[-1].verdict.why is Why.APPROVAL_REQUIRED
+        assert any("needs you" in title for title in rig.told.titles)
+        rig.load = FULL_STARTER
+        await rig.run(seconds=40)
+        assert rig.writes[0] == "PATCH"
