@@ -37,7 +37,6 @@ async def look_at_env(managed: Managed, render: RenderPort, store: History, cloc
         looked = _compare(managed, tier, running, env, _before(managed, running, recent))
         if running.tier is not None and not _is_next(managed):  # elsewhere all is held, but for what is too large
             await _keep(managed, tier, looked.foreign, env, store, now)
-        if looked.edited:
             await _tell_edited(managed, tier, looked.edited, store, now)
         if looked.stray and not _may_write(managed, running):
             await _tell_mixed(managed, tier, looked.stray, running.at, AT_FIRST, store, now)
@@ -140,6 +139,8 @@ def _is_of(managed: Managed, tiers: Sequence[Tier], name: str, value: str) -> bo
 
 async def _tell_edited(managed: Managed, tier: Tier, names: Sequence[str], store: History, now: int) -> None:
     """Once for each version of the policy file."""
+    if not names:
+        return
     message = notices.edited(managed.seen.name, tier.name, names)
     event = _event(managed, f"edited:{managed.file.digest}:{tier.name}", message, now)
     await store.record(PassRecord(managed.service_id, (), events=(event,)))
