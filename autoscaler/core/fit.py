@@ -94,11 +94,8 @@ class Peaks:
         self._seen = 0
         """How much of them was seen, ms."""
 
-    def add(self, reading: Reading, instances: float, concurrency: float | None = None) -> None:
-        """One unmasked reading, of one of so many instances that share the load.
-
-        Where it speaks for several, so many run for each of them, and `concurrency` is theirs, added up.
-        """
+    def add(self, reading: Reading, instances: int) -> None:
+        """One unmasked reading, of one of so many instances that share the load."""
         gauges, increases = reading.gauges, reading.increases
         if reading.at >= self._turns_at:
             self._slide(reading.at)
@@ -106,8 +103,7 @@ class Peaks:
         memory = gauges.get("memory_usage")
         if memory is not None and memory > self._memory.now:
             self._memory.rise(bucket.start, memory)
-        if concurrency is None:
-            concurrency = gauges.get("concurrent_requests")
+        concurrency = gauges.get("concurrent_requests")
         if concurrency is not None and concurrency * instances > self._concurrency.now:
             self._concurrency.rise(bucket.start, concurrency * instances)
         cpu_seconds = increases.get("cpu_seconds")

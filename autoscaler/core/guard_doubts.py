@@ -16,6 +16,8 @@ _QUICK = 10 * MINUTE
 _SECRET = re.compile(
     r"(^|_)(SECRET|TOKEN|PASSWORD|PASSWD|API_?KEY|PRIVATE_KEY|CREDENTIALS?|DSN|DATABASE_URL)(_|$)", re.IGNORECASE
 )
+_SHARED = re.compile(r"(^|[^A-Z])(REDIS|VALKEY|KEY_?VALUE)", re.IGNORECASE)
+"""In the name or the value of a variable: what a cache is shared by. `app_core` is given REDIS_URL (its README)."""
 _HERE = re.compile(
     r"localhost|127(\.\d+){3}|\[?::1\]?|10(\.\d+){3}|192\.168(\.\d+){2}|[\w-]+|[\w.-]+\.(internal|local)", re.IGNORECASE
 )
@@ -24,7 +26,7 @@ _HERE = re.compile(
 
 def doubts_of_guards(policy: Policy) -> Iterator[Problem]:
     """The warnings about all that is no condition, check by check."""
-    for check in (_ways, _floors, _money, _pace, _hours, _consent, _secrets):
+    for check in (_ways, _wide, _floors, _money, _pace, _hours, _consent, _secrets):
         yield from check(policy)
 
 
@@ -41,6 +43,17 @@ def _ways(policy: Policy) -> Iterator[Problem]:
             yield warning(
                 "no_way_up", ("tiers", rank), f"nothing sends '{tier.name}' up, however busy it is: add 'scale_up'"
             )
+
+
+def _wide(policy: Policy) -> Iterator[Problem]:
+    """What each of several instances keeps in its own memory is not deduplicated: the seed's plan names Redis for it."""
+    for rank, tier in enumerate(policy.tiers):
+        if tier.instances > 1 and not any(_SHARED.search(word) for pair in tier.env.items() for word in pair):
+            message = (
+                f"{tier.instances} instances of '{tier.name}' each have a cache of their own, and do the same work twice: share one "
+                "through Render Key Value (app_core: Deduplicator(backend=RedisBackend(…)) with REDIS_URL), and name that variable in 'env'"
+            )
+            yield warning("wide_cache", ("tiers", rank, "instances"), message)
 
 
 def _raised(policy: Policy) -> Iterator[tuple[Path, str]]:

@@ -7,7 +7,7 @@ counters of each are its own. What they show together is put together in `core.t
 from dataclasses import replace
 from math import ceil, log
 
-from autoscaler.core.durations import HOUR
+from autoscaler.core.durations import HOUR, MINUTE
 from autoscaler.core.observations import Reading
 
 KEPT = HOUR
@@ -25,7 +25,7 @@ def who(reading: Reading) -> Who | None:
 
 
 def polls_to_meet(instances: int) -> int:
-    """How many polls it takes to meet all of so many instances, where a balancer chooses by chance: five times that of one that takes turns, for two.
+    """How many polls it takes to meet all of so many instances where a balancer chooses by chance; one that takes turns meets them sooner.
 
     k polls miss one of n with a probability of (1 - 1/n)^k, and any of them with no more than n times that. With k = n ln(100 n) that is
     less than 1 in 100, for any n; for two instances, and 11 polls, 1 in 1000.
@@ -60,19 +60,28 @@ class Instances:
         """For how long what an instance said stands for it, ms: a few polls, and so many that all of them are met."""
         return polls_to_meet(self.count if self.count > 1 else max(2, len(self._last))) * self._every
 
+    @property
+    def longest(self) -> int:
+        """How old a reading may be for the next one of the same instance to be counted from it, ms."""
+        one = max(5 * self._every, 5 * MINUTE)
+        return max(one, self.fresh) if self.are_several else one
+
     def moved(self, at: int, count: int, *, anew: bool) -> None:
         """So many should run; `anew`: since `at` on another tier."""
         self.count = count
         self.are_several = count > 1 or (self.are_several and not anew)
         if anew:
-            self._changed_at = self._since = at
+            self._changed_at = self._since = at + 1  # what was heard at that very time was heard before
 
     def renewed(self, at: int) -> None:
         """A process has just begun, and may have taken the place of any other: those count again once they are heard again."""
         self._since = at
 
-    def take(self, before: Reading | None, reading: Reading) -> bool:
-        """One more reading, and the one before it. Whether its process was heard before."""
+    def take(self, before: Reading | None, reading: Reading, *, settled: bool = True) -> bool:
+        """One more reading, and the one before it. Whether its process was heard before.
+
+        Not `settled`: a new process is just taking over, and the old one may answer after it once more.
+        """
         if before is not None and (key := who(before)) is not None:
             kept = self._last.get(key)
             if kept is None or kept.at < before.at:
@@ -82,7 +91,7 @@ class Instances:
         kept = self._last.get(key)
         self._keep(key, reading)
         is_known = kept is not None and kept.process == reading.process
-        if is_known and before is not None and key != who(before):
+        if settled and is_known and before is not None and key != who(before):
             self.are_several = True
         return is_known
 
@@ -97,7 +106,7 @@ class Instances:
     def before(self, seen: Reading, previous: Reading | None) -> Reading | None:
         """What the counters of a new reading are counted from: the last one of the same instance. `previous`: the last of any.
 
-        A stranger among several has nothing to count from, but for a process that has just begun: that counts from nothing.
+        A stranger among several was there before, and nobody knows what it had counted by then; but one that has just begun counts from nothing.
         """
         key = who(seen)
         if previous is None or key == who(previous):
@@ -107,12 +116,10 @@ class Instances:
             return self._last[key]
         if not self.are_several:
             return previous
-        age = None if seen.started_at is None else seen.timestamp - seen.started_at
-        if age is None or age > self.fresh:
+        if seen.started_at is None:
             return None
-        return replace(
-            seen, at=seen.at - age, timestamp=seen.timestamp - age, counters=dict.fromkeys(seen.counters, 0.0)
-        )
+        age = seen.timestamp - seen.started_at
+        return replace(seen, at=seen.at - age, timestamp=seen.started_at, counters=dict.fromkeys(seen.counters, 0.0))
 
     def heard(self, now: int, within: int | None = None) -> list[Reading]:
         """The last reading of each instance that was heard so lately, or freshly, the newest first."""
@@ -129,8 +136,6 @@ class Instances:
         if not self.are_several:
             return last.counters.get("requests")
         begun = max(since, self._changed_at)
-        told = [one.counters.get("requests") for one in (*self._last.values(),) if one.at >= begun] or [
-            last.counters.get("requests")
-        ]
-        counted = [one for one in told if one is not None]
+        told = [one for one in self._last.values() if one.at >= begun] or [last]
+        counted = [one.counters["requests"] for one in told if "requests" in one.counters]
         return sum(counted) if counted else None

@@ -60,7 +60,7 @@ def read(
         seen = _of_app_core(body, bare, every, vocabulary) if is_ours else _of_others(body, bare, vocabulary)
         if instances is not None:
             previous = instances.before(seen, previous)
-            longest = max(longest, instances.fresh if instances.are_several else 0)
+            longest = instances.longest
         if previous is not None and timestamp is not None and timestamp == previous.timestamp:
             return Missed(at, Miss.FROZEN, "the report's own timestamp stands still")
         seen = _counted(seen, previous, longest, _in_flight(body) if is_ours else _told_in_flight(seen))

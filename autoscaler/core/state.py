@@ -18,7 +18,7 @@ from autoscaler.core.metrics import Kind
 from autoscaler.core.observations import EnvSeen, Masked, Missed, Observation, Overridden, Reading, Signal, TierChanged
 from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.ratio import rate_window
-from autoscaler.core.together import ALONE, Together
+from autoscaler.core.together import Together
 from autoscaler.core.told import CountWatch, ValueWatch
 from autoscaler.core.watch import Bit, Holding, Standing, Watch
 from autoscaler.core.watches import Watches
@@ -48,7 +48,8 @@ class State:
         """Memory is masked only after our own downgrade: what a starting app needs, it needs."""
         self.together = Together(policy, every, self.clock, self.memory_clock)
         self.instances = self.together.instances
-        self._share = ALONE
+        self._used: Reading | None = None
+        """What all instances use at once, where several answer."""
         self.overrides: dict[tuple[str, str], Overridden] = {}
         """By tier and name: the values of our env vars that people have set."""
         self.env_seen: EnvSeen | None = None
@@ -146,7 +147,7 @@ class State:
             return
         self._of_memory.reading(at - self.memory_clock.behind, reading)
         self._of_load.reading(at - self.clock.behind, reading)
-        self.peaks.add(reading, self._share.instances, self._share.concurrency)
+        self.peaks.add(self._used or reading, 1)
         self.usage.reading(reading)
         for value in self._values:
             if value.reading(reading):
@@ -158,7 +159,7 @@ class State:
         """Of another process than the last one, or of one of several: what it shows together with the others."""
         if not self.together.take(before, reading):
             self.usage.answered(reading)
-        self.reading, self._share = self.together.put(reading)
+        self.reading, self._used = self.together.put(reading, None if before is None else before.at)
         return self.reading
 
     def _masked_reading(self, reading: Reading) -> None:
@@ -168,7 +169,7 @@ class State:
             self._of_memory.reading(self.memory_clock.unmasked(at), reading)
         if not self.clock.is_masked(at):
             self._of_load.reading(self.clock.unmasked(at), reading)
-            self.peaks.add(reading, self._share.instances, self._share.concurrency)
+            self.peaks.add(self._used or reading, 1)
             self.usage.reading(reading)
             for value in self._values:
                 value.reading(reading)

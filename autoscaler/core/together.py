@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from autoscaler.core.attribution import MEMORY
 from autoscaler.core.conditions import Condition
 from autoscaler.core.durations import format_duration
-from autoscaler.core.instances import KEPT, Instances, who
+from autoscaler.core.instances import KEPT, Instances
 from autoscaler.core.masks import Clock
 from autoscaler.core.metrics import METRICS, Kind
 from autoscaler.core.observations import Reading
@@ -19,19 +19,6 @@ from autoscaler.core.window import Beat, Coverage
 
 ENOUGH = 0.9
 """All must have been heard for this share of what a way down looks back: as much as its windows must be covered (design, Evidence 3)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Which part of the load a reading speaks for."""
-
-    instances: float = 1.0
-    """How many run for each that was heard."""
-    concurrency: float | None = None
-    """Requests at once of those that were heard, added up; None: as the reading has it."""
-
-
-ALONE = Share()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +44,8 @@ class Heard:
         """
         within = f"within {format_duration(self.within)}"
         if autoscaled:
-            alone = self.lately > 1 > self.fresh - 1
-            return (
-                f"of the {self.lately} instances of the last hour {_only(self.fresh)} heard {within}" if alone else ""
-            )
+            is_alone = self.lately > 1 and self.fresh < 2
+            return f"of {self.lately} instances of the last hour {_only(self.fresh)} heard {within}" if is_alone else ""
         if self.runs == 1:
             return ""
         if not self.named:
@@ -79,9 +64,9 @@ class Together:
 
     __slots__ = (
         "_beat",
+        "_business",
         "_clock",
         "_every",
-        "_last",
         "_low",
         "_memory_clock",
         "_policy",
@@ -97,7 +82,7 @@ class Together:
         self.on_paper = False
         """Whether a rehearsal's changes brought the tier about: what was recorded can't know of its instances."""
         self._low = frozenset(_low(policy))
-        self._last = frozenset(name for name, one in policy.vocabulary.by_name.items() if one.kind is Kind.BUSINESS)
+        self._business = frozenset(name for name, one in policy.vocabulary.by_name.items() if one.kind is Kind.BUSINESS)
         """These are of the business and not of an instance: the last word counts."""
         self._beat = Beat(every)
         self._whole: Coverage | None = None
@@ -121,7 +106,7 @@ class Together:
 
         One that does not say when it began is taken to begin when it is first heard after another.
         """
-        if self.instances.take(before, reading):
+        if self.instances.take(before, reading, settled=not self._clock.is_masked(reading.at)):
             return True
         if reading.started_at is not None or (before is not None and reading.instance is not None):
             started = reading.at if reading.started_at is None else min(reading.started_at, reading.at)
@@ -131,20 +116,20 @@ class Together:
                 self.instances.renewed(reading.at)
         return False
 
-    def put(self, reading: Reading) -> tuple[Reading, Share]:
-        """What the instance of this reading and the others show, each by its last word."""
+    def put(self, reading: Reading, since: int | None) -> tuple[Reading, Reading | None]:
+        """What the instance of this reading and the others show, each by its last word; and what all of them use, where that is more.
+
+        `since`: when the last reading came, of any.
+        """
         instances, at = self.instances, reading.at
         if not instances.are_several:
-            return reading, ALONE
-        if who(reading) is None:
-            return reading, Share(instances.count)
-        fresh = instances.heard(at)
-        if len(fresh) == 1 == instances.count:  # the other one is gone
+            return reading, None
+        fresh = instances.heard(at) or [reading]
+        if instances.count == 1 and len(instances.heard(at, KEPT)) == 1:  # the others are gone
             instances.are_several = False
+        if self._whole is not None and instances.are_told_apart and len(fresh) >= instances.count:
+            self._beat.seen(self._memory_clock.unmasked(at))  # who was heard was heard, whatever it showed
         heard = [one for one in fresh if one.at >= self._clock.runs_from] or [reading]
-        if self._whole is not None and len(heard) >= instances.count and not self._clock.is_masked(at):
-            self._beat.seen(self._clock.unmasked(at))
-        told = [one.gauges["concurrent_requests"] for one in heard if "concurrent_requests" in one.gauges]
         together = replace(
             reading,
             gauges=self._worst(reading, fresh),
@@ -154,7 +139,20 @@ class Together:
             idle=all(one.idle for one in heard),
             stalled=any(one.stalled for one in heard),
         )
-        return together, Share(max(instances.count, len(heard)) / len(heard), sum(told) if told else None)
+        return together, self._used(together, heard, since)
+
+    def _used(self, together: Reading, heard: list[Reading], since: int | None) -> Reading:
+        """What all that run use at once: those that were not heard, as much as the others."""
+        of_each = max(self.instances.count, len(heard)) / len(heard)
+        told = [one.gauges["concurrent_requests"] for one in heard if "concurrent_requests" in one.gauges]
+        requests = {"concurrent_requests": sum(told) * of_each} if told else {}
+        length = 0 if since is None else together.at - since
+        if not 0 < length <= self.instances.longest:
+            return replace(together, gauges={**together.gauges, **requests}, increases={})
+        seconds, risen = length / 1000, [one.increases for one in heard if "cpu_seconds" in one.increases]
+        cores = sum(one["cpu_seconds"] / one["seconds"] for one in risen) / max(1, len(risen)) * len(heard) * of_each
+        cpu = {"cpu_seconds": cores * seconds} if risen else {}
+        return replace(together, gauges={**together.gauges, **requests}, increases={"seconds": seconds, **cpu})
 
     def _worst(self, reading: Reading, fresh: list[Reading]) -> dict[str, float]:
         """Of each gauge, as far as it was told outside the masks."""
@@ -162,7 +160,7 @@ class Together:
         for one in fresh:
             for name, value in one.gauges.items():
                 clock = self._memory_clock if name in MEMORY else self._clock
-                if one.at < clock.runs_from or name in self._last:
+                if one.at < clock.runs_from or name in self._business:
                     continue
                 known = gauges.get(name)
                 if known is None or (value < known if name in self._low else value > known):
@@ -184,7 +182,7 @@ class Together:
         )
 
     def _gap(self, now: int) -> str:
-        whole, unmasked = self._whole, self._clock.unmasked(now)
+        whole, unmasked = self._whole, self._memory_clock.unmasked(now)
         if whole is None:
             return ""
         share, lacking = whole.share(unmasked), whole.lacking(unmasked)

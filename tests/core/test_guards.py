@@ -17,6 +17,7 @@ from autoscaler.core.guards import Verdict, Why, judge
 from autoscaler.core.metrics import METRICS
 from autoscaler.core.money import Spend
 from autoscaler.core.policy import Policy
+from autoscaler.core.together import Heard
 from tests.support.evidence import START, a_policy, facts
 
 NOW = START
@@ -78,6 +79,14 @@ CASES: dict[Why, tuple[Decision, Policy, dict[str, Any], Decision, Policy, dict[
     Why.UNREACHABLE: (replace(AWAY, only_silence=True), POLICY, {}, AWAY, POLICY, {}),
     Why.CHANGE_OPEN: (UP, POLICY, {"open_change": "chg-1"}, UP, POLICY, {}),
     Why.AT_TOP: (replace(UP, tier="large", target=None), POLICY, {}, UP, POLICY, {}),
+    Why.INSTANCES_UNSEEN: (
+        replace(DOWN, heard=Heard(runs=2, fresh=1, within=5 * MINUTE, lately=1, named=True, gap="")),
+        POLICY,
+        {},
+        replace(DOWN, heard=Heard(runs=2, fresh=2, within=5 * MINUTE, lately=2, named=True, gap="")),
+        POLICY,
+        {},
+    ),
     Why.LOWER_TIER_WOULD_GO_UP: (replace(DOWN, against=("x",)), POLICY, {}, DOWN, POLICY, {}),
     Why.FLOOR: (replace(DOWN, floor="scaled"), POLICY, {}, replace(DOWN, floor="mvp"), POLICY, {}),
     Why.DOES_NOT_FIT: (replace(DOWN, misfits=(MISFIT,)), POLICY, {}, DOWN, POLICY, {}),

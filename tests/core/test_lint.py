@@ -15,6 +15,8 @@ def tier(name: str, plan: str, up: str | None = None, down: str | None = None, *
 
 
 UP, DOWN = "memory_usage > 400MB for 30m", "memory_usage < 200MB for 48h"
+SHARED = {"env": {"REDIS_URL": "redis://red-1:6379"}}
+"""Of tiers that run several instances."""
 BUSY = {"scale_up": {"any": ["error_rate > 5% for 1h"]}}
 SMALL, LARGE = tier("small", "starter", up=UP), tier("large", "standard", down=DOWN)
 
@@ -66,7 +68,7 @@ def test_a_tier_that_is_not_larger_than_the_one_below_is_an_error_with_both_plac
 def test_more_of_one_and_not_less_of_the_other_or_more_instances_is_larger(
     lower: dict[str, Any], upper: dict[str, Any]
 ):
-    assert found(lower | BUSY, upper) == []
+    assert found(lower | BUSY | SHARED, upper | SHARED) == []
 
 
 def test_two_tiers_of_one_name_are_an_error_at_the_second():
@@ -196,7 +198,7 @@ def test_what_only_looks_like_one_is_none(sections: dict[str, Any]):
 
 
 def test_a_tier_that_never_comes_down_is_a_warning_with_its_cost():
-    (problem,) = found(SMALL, tier("large", "standard", instances="2"))
+    (problem,) = found(SMALL | SHARED, tier("large", "standard", instances="2") | SHARED)
     assert (problem.code, problem.path, problem.severity) == ("no_way_down", ("tiers", 1), Severity.WARNING)
     assert "50 USD a month" in problem.message
 

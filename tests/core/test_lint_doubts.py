@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from autoscaler.core.findings import Path, Severity
+from autoscaler.core.findings import Path, Problem, Severity
 from autoscaler.core.lint import problems
 from autoscaler.core.policy import read_policy
 from autoscaler.core.rule_doubts import READINGS_KEPT
@@ -175,6 +175,43 @@ def test_a_guard_that_is_hardly_meant_so(sections: dict[str, Any], code: str, pa
 )
 def test_a_guard_that_may_well_be_meant(sections: dict[str, Any]):
     assert found(**sections) == []
+
+
+def wide(env: dict[str, str]) -> list[Problem]:
+    bare = policy(env=env)
+    tiers = (bare.tiers[0], bare.tiers[1].model_copy(update={"instances": 3}))
+    return problems(bare.model_copy(update={"tiers": tiers}))
+
+
+def test_several_instances_whose_tier_names_no_shared_cache_are_told_of_it():
+    """The seed's "Multi-Instance Deployment": Redis for distributed caching."""
+    (problem,) = wide({"MAX_CACHE_ENTRIES": "500"})
+    assert (problem.code, problem.path) == ("wide_cache", ("tiers", 1, "instances"))
+    assert problem.severity is Severity.WARNING
+    assert "3 instances of 'large'" in problem.message
+    assert "RedisBackend" in problem.message
+    assert "REDIS_URL" in problem.message
+
+
+@pytest.mark.parametrize(
+    "env",
+    (
+        {"REDIS_URL": "redis://red-1:6379"},
+        {"APP_REDIS_HOST": "red-1"},
+        {"VALKEY_URL": "x"},
+        {"KEY_VALUE_HOST": "red-1"},
+        {"keyvalue_host": "red-1"},
+        {"CACHE_URL": "rediss://red-1:6379"},
+        {"CACHE_BACKEND": "redis"},
+    ),
+)
+def test_several_instances_whose_tier_names_a_shared_cache_are_well(env: dict[str, str]):
+    assert wide(env) == []
+
+
+@pytest.mark.parametrize("env", ({"MODE": "predisposed"}, {"CACHE_KEYS": "5"}, {}))
+def test_a_word_that_only_looks_like_one_names_no_shared_cache(env: dict[str, str]):
+    assert [one.code for one in wide(env)] == ["wide_cache"]
 
 
 def test_a_rung_that_nothing_sends_up_is_told_unless_an_emergency_or_a_floor_does():

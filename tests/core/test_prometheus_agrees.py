@@ -23,10 +23,11 @@ import pytest
 import yaml
 
 from autoscaler.core.durations import MINUTE
+from autoscaler.core.keys import up_key
 from autoscaler.core.observations import Reading, TierChanged
 from autoscaler.core.policy import Policy
 from autoscaler.core.readings import increase
-from autoscaler.core.state import State, up_key
+from autoscaler.core.state import State
 from tests.support.evidence import EVERY, a_policy
 
 PROMTOOL = shutil.which("promtool")

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from autoscaler.core.conditions import Condition
 from autoscaler.core.durations import DAY, HOUR, MINUTE
+from autoscaler.core.keys import down_key, up_key
 from autoscaler.core.metrics import Kind
 from autoscaler.core.observations import Miss, Reading
 from autoscaler.core.policy import DownRules, Policy
 from autoscaler.core.pools import BUCKETS
-from autoscaler.core.state import State, down_key, up_key
+from autoscaler.core.state import State
 from tests.support.evidence import EVERY, MB, START, Load, Play, a_policy, a_reading
 from tests.support.lives import Life, every_form, judged
 from tests.support.oracle import lost

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from autoscaler.core.conditions import Condition
 from autoscaler.core.durations import DAY, MINUTE
+from autoscaler.core.keys import Key, down_key, up_key
 from autoscaler.core.observations import Masked, Miss, Missed, Observation, Reading, Signal, TierChanged
 from autoscaler.core.policy import Policy
-from autoscaler.core.state import Key, down_key, up_key
 from tests.support.evidence import EVERY, MB, START, a_policy
 
 UP = (

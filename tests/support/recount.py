@@ -13,10 +13,10 @@ from math import floor
 from autoscaler.core.attribution import MEMORY
 from autoscaler.core.conditions import Condition
 from autoscaler.core.durations import MINUTE
+from autoscaler.core.keys import Key
 from autoscaler.core.metrics import Dimension, Kind
 from autoscaler.core.observations import Masked, Miss, Missed, Observation, Reading, Signal, TierChanged
 from autoscaler.core.policy import Policy
-from autoscaler.core.state import Key
 from tests.support.oracle import lost
 
 

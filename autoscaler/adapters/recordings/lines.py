@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from autoscaler.adapters.store.bodies import KINDS, dump, kind_of, load
+from autoscaler.core.instances import Instances
 from autoscaler.core.metrics import Vocabulary
 from autoscaler.core.observations import Missed, Observation, Reading
 from autoscaler.core.readings import read, signals
@@ -121,13 +122,13 @@ def _in_order(lines: list[Line]) -> tuple[list[Line], list[str]]:
 def _observed(lines: Sequence[Line], every: int, vocabulary: Vocabulary) -> Iterator[Observation]:
     """Reports are read as live: a report that stands still is a miss, and so is one that can't be."""
     previous: Reading | None = None
+    instances = Instances(every)
     for line in lines:
-        if not isinstance(line, tuple):
-            previous = line if isinstance(line, Reading) else previous
-            yield line
-            continue
-        seen = read(line[1], line[0], previous, every, vocabulary)
+        is_report = isinstance(line, tuple)
+        seen = read(line[1], line[0], previous, every, vocabulary, instances) if isinstance(line, tuple) else line
         yield seen
         if isinstance(seen, Reading):
+            instances.take(previous, seen)
             previous = seen
-            yield from signals(seen)
+            if is_report:
+                yield from signals(seen)
