@@ -41,6 +41,7 @@ class Lessons:
         "_policy",
         "_reverts",
         "fought_at",
+        "known_since",
         "running",
         "taken_over_at",
     )
@@ -49,6 +50,8 @@ class Lessons:
         self._policy = policy
         self.running: TierChanged | None = None
         """What runs, as it was last told."""
+        self.known_since: int | None = None
+        """When that was told for the first time, ms."""
         self.taken_over_at: int | None = None
         """When somebody else last changed plan or count, ms."""
         self._down: _Down | None = None
@@ -86,6 +89,7 @@ class Lessons:
     def moved(self, change: TierChanged) -> None:
         """Another plan or count runs, or the same ones are another rung since the policy was edited."""
         before, self.running = self.running, change
+        self.known_since = change.at if before is None else self.known_since
         if before is None or _size(before) == _size(change):
             return
         if change.tier is not None and change.tier == before.tier:

@@ -42,7 +42,8 @@ async def look_at_env(managed: Managed, render: RenderPort, store: History, cloc
             await _tell_mixed(managed, tier, looked.stray, running.at, AT_FIRST, store, now)
         elif looked.stray:
             await _follow(managed, tier, running, env, looked, store, now)
-        await _note(managed, running, env, store, now)
+        if not looked.stray or not _may_write(managed, running):
+            await _note(managed, running, env, store, now)
         return not looked.stray or not _may_write(managed, running)
 
 
@@ -67,13 +68,31 @@ def _compare(
     others = [one for one in managed.policy.tiers if one.name != tier.name]
     if running.tier is None or _is_next(managed):  # only what is too large for the plan has to go
         others = [one for one in others if rank(one.name) > rank(tier.name)]
-    stray = {name for name, value in differs.items() if _is_of(managed, others, name, value)}
+    stayed = _stayed(managed, running)
+    stray = {
+        name
+        for name, value in differs.items()
+        if _is_of(managed, others, name, value)
+        or (stayed.get(name) == value and not _is_theirs(managed, name, value))
+    }
     if running.by is not None and not _is_next(managed):
         stray = set()  # what we left was whole: each of them is somebody's choice
     known = {} if before is None else before
     edited = {name for name in differs.keys() - stray if known.get(name) == env[name]}
     foreign = {name: value for name, value in differs.items() if name not in stray | edited}
     return _Looked(frozenset(stray), foreign, tuple(sorted(edited)))
+
+
+def _stayed(managed: Managed, running: TierChanged) -> Mapping[str, str]:
+    """What was configured for the plan from which somebody went: also values that an edit of the policy has since replaced."""
+    seen = managed.state.env_seen
+    if seen is None or running.tier is None or (seen.since == running.at) != _is_next(managed):
+        return {}
+    return seen.env
+
+
+def _is_theirs(managed: Managed, name: str, value: str) -> bool:
+    return any(one == name and override.value == value for (_, one), override in managed.state.overrides.items())
 
 
 def _before(managed: Managed, running: TierChanged, recent: Sequence[Change]) -> Mapping[str, str] | None:
@@ -106,7 +125,7 @@ def _is_next(managed: Managed) -> bool:
 def _may_write(managed: Managed, running: TierChanged) -> bool:
     """After a plan that somebody set since we look after the service; what we found so is left as it is."""
     if _is_next(managed):
-        return managed.sight.waits_since > running.at
+        return managed.sight.waits_since > (managed.state.lessons.known_since or 0)
     return running.at == managed.state.lessons.taken_over_at
 
 
@@ -167,6 +186,22 @@ async def _keep(
     await store.record(PassRecord(managed.service_id, tuple(told), events=events))
     for one in told:
         managed.fold(one)
+
+
+def met(managed: Managed, change: Change, now: int) -> list[Overridden]:
+    """Values of somebody's own that no look has noticed yet, met just before a change writes over them: they count as any other."""
+    tier = managed.policy.tier(change.origin.tier)
+    if change.before is None or change.follows or tier is None:
+        return []
+    seen, left = managed.state.env_seen, change.leftover
+    ours = {pair for one in managed.policy.tiers for pair in one.env.items()} | set(change.origin.env.items())
+    ours |= set(seen.env.items()) if seen else set()
+    ours |= set(left.env.items()) if left else set()
+    return [
+        Overridden(now, tier.name, name, value, managed.file.digest)
+        for name, value in sorted(change.before.env.items())
+        if value is not None and name in tier.env and (name, value) not in ours
+    ]
 
 
 async def _follow(

@@ -34,6 +34,7 @@ from autoscaler.core.steps import (
     withdrawn,
 )
 from autoscaler.engine.aftermath import with_report
+from autoscaler.engine.following import met
 from autoscaler.engine.look import look
 from autoscaler.engine.managed import Managed
 from autoscaler.errors import (
@@ -46,7 +47,7 @@ from autoscaler.errors import (
     UnavailableError,
 )
 from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, RenderPort, Store, Tenure
-from autoscaler.report import comparison, messages
+from autoscaler.report import comparison, messages, notices
 
 log = logging.getLogger(__name__)
 
@@ -223,6 +224,10 @@ class Reconciler:
         observations = list(_observations(change, after, now))
         told = _told(change, replace(step, change=after))
         events = [self._event(after, f"{after.state}{number}", kind, text) for kind, text in told]
+        if managed and change.before is None and (theirs := met(managed, after, now)):
+            observations += theirs
+            message = notices.overridden(managed.seen.name, after.origin.tier, [one.name for one in theirs])
+            events.append(self._event(after, f"overridden{number}", EventKind.NOTICE, message))
         try:
             async with managed.in_step(self._store, now) if managed else nullcontext():
                 await self._store.save_change(after, journal=[entry], events=events, observations=observations)

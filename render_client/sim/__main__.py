@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import inspect
 import signal
 import sys
 from pathlib import Path
@@ -38,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m render_client.sim",
         description="A local Render on loopback: the API below /v1, control routes below /_sim.",
+        epilog=f"The fields of a world file:\n\n{inspect.getdoc(WorldSpec)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one (default %(default)s)")
     parser.add_argument("--world", type=Path, help="a YAML file (default: one web service holisticos-api on starter)")

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from render_client.sim import fleet
-from render_client.sim.documents import image_reference
-from render_client.sim.plans import PLANS
+from render_client.sim.documents import image_reference, service_body
+from render_client.sim.plans import PLANS, spelled
 from render_client.sim.state import EnvVar, Json, Refused, Service
 from render_client.sim.world import World
 
@@ -30,7 +30,7 @@ def patch(world: World, service: Service, changes: Json, now: int) -> None:
         _check_plan(service, details["plan"])
     if image is not None and not service.image_backed:
         raise Refused(400, "image can only be set on an image-backed service")
-    before = copy.deepcopy(service.document)
+    before = copy.deepcopy(_shown(world, service))
     if image is not None:
         service.document["imagePath"] = image_reference(image["imagePath"])
     if "autoDeploy" in changes:
@@ -42,14 +42,29 @@ def patch(world: World, service: Service, changes: Json, now: int) -> None:
     for key, value in changes.items():
         _set(service.document, key, value)
     _patch_details(world, service, details, now)
-    if service.document != before:  # a PATCH that changes nothing does not move `updatedAt` [recorded]
+    if _shown(world, service) != before:  # a PATCH that changes nothing does not move `updatedAt` [recorded]
         world.touch(service, now)
 
 
+def _shown(world: World, service: Service) -> Json:
+    return service_body(service.document, world.spec.plan_spelling)
+
+
+def set_plan(world: World, service: Service, plan: str, now: int) -> None:
+    """Configure another plan; where it only is another name that nobody is told, nothing has changed."""
+    before = spelled(str(service.details.get("plan")), world.spec.plan_spelling)
+    service.details["plan"] = plan
+    after = spelled(plan, world.spec.plan_spelling)
+    if after != before:
+        world.touch(service, now)
+        world.record(service, "plan_changed", {"from": before, "to": after}, now)
+
+
 def _patch_details(world: World, service: Service, details: Json, now: int) -> None:
-    before = service.details.get("plan")
     for key, value in details.items():
-        if key == "preDeployCommand":
+        if key == "plan":
+            set_plan(world, service, value, now)
+        elif key == "preDeployCommand":
             _set_pre_deploy(service.details["envSpecificDetails"], value)
         elif key in _MERGED:
             service.details.setdefault(key, {}).update(value)
@@ -57,8 +72,6 @@ def _patch_details(world: World, service: Service, details: Json, now: int) -> N
             _set(service.details, key, value)
     if "runtime" in details:
         service.details["env"] = details["runtime"]
-    if service.details.get("plan") != before:
-        world.record(service, "plan_changed", {"from": before, "to": service.details["plan"]}, now)
 
 
 def _set_pre_deploy(environment: Json, command: str | None) -> None:
@@ -90,8 +103,13 @@ def set_env_var(world: World, service: Service, key: str, value: str | None, now
     sequence = before.sequence if before else world.next_sequence()
     var = EnvVar(sequence, key, world.new_secret() if value is None else value)
     service.env[key] = var
-    world.touch(service, now)
+    _env_written(world, service, now)
     return var
+
+
+def _env_written(world: World, service: Service, now: int) -> None:
+    if world.spec.env_touches:
+        world.touch(service, now)
 
 
 def replace_env_vars(world: World, service: Service, values: Mapping[str, str | None], now: int) -> None:
@@ -99,7 +117,7 @@ def replace_env_vars(world: World, service: Service, values: Mapping[str, str | 
     service.env.clear()
     for key, value in values.items():
         set_env_var(world, service, key, value, now)
-    world.touch(service, now)
+    _env_written(world, service, now)
 
 
 def find_env_var(service: Service, key: str) -> EnvVar:
@@ -121,7 +139,7 @@ def delete_env_var(world: World, service: Service, key: str, now: int) -> None:
     """
     find_env_var(service, key)
     del service.env[key]
-    world.touch(service, now)
+    _env_written(world, service, now)
 
 
 def set_autoscaling(world: World, service: Service, config: Json | None, now: int) -> None:
@@ -134,8 +152,8 @@ def set_autoscaling(world: World, service: Service, config: Json | None, now: in
         raise Refused(400, "autoscaling is not available for this service")
     before, old = service.desired_count, service.details.get("autoscaling")
     _set(service.details, "autoscaling", config)
-    world.touch(service, now)
     if config is not None:
+        world.touch(service, now)  # to take it away does not move `updatedAt` [recorded]
         details = {"toConfig": config} if old is None else {"fromConfig": old, "toConfig": config}
         world.record(service, "autoscaling_config_changed", details, now)
     fleet.resize(world, service, before, now)

@@ -41,7 +41,7 @@ def dashboard(
         configuration.set_env_var(world, service, key, value, now)
     if not deploy or service.suspended:
         return None
-    order = Order("service_updated", lifecycle.newest_build(service), build=False, env_updated=bool(env))
+    order = Order("service_updated", lifecycle.built(world, service), build=False, env_updated=bool(env))
     return lifecycle.request_deploy(world, service, order, now)
 
 

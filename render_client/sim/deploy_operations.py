@@ -33,17 +33,17 @@ def retrieve_deploy(call: Incoming) -> Reply:
 def create_deploy(call: Incoming) -> Reply:
     """POST deploys: 201 with the deploy, or 202 without a body when it waits behind another."""
     service = call.service
-    order = _order(service, bodies.parse(bodies.DeployBody, call.body))
+    order = _order(call, bodies.parse(bodies.DeployBody, call.body))
     return _started(call, lifecycle.request_deploy(call.world, service, order, call.now))
 
 
-def _order(service: Service, body: bodies.DeployBody) -> Order:
+def _order(call: Incoming, body: bodies.DeployBody) -> Order:
     if body.deploy_mode == "deploy_only":
         # Even the default clearCache is refused: whether Render does is unknown, and no client needs to send it.
         if body.model_fields_set & {"commit_id", "image_url", "clear_cache"}:
             raise Refused(400, "deploy_only cannot be combined with commitId, imageUrl or clearCache")
-        return Order("api", lifecycle.newest_build(service), build=False)
-    return Order("api", _source(service, body), build=True, clear_cache=body.clear_cache == "clear")
+        return lifecycle.deploy_only(call.world, call.service)
+    return Order("api", _source(call.service, body), build=True, clear_cache=body.clear_cache == "clear")
 
 
 def _source(service: Service, body: bodies.DeployBody) -> Source:
@@ -76,7 +76,7 @@ def cancel_deploy(call: Incoming) -> Reply:
 
 
 def rollback_deploy(call: Incoming) -> Reply:
-    """POST rollback: the build and the env vars of an earlier deploy; the plan stays the configured one."""
+    """POST rollback: the build and the env vars of an earlier deploy; of its plan the world says what becomes."""
     target = call.service.deploy(bodies.parse(bodies.RollbackBody, call.body).deploy_id)
     if target.status not in {"live", "deactivated"}:
         raise Refused(400, f"cannot roll back to a deploy that is {target.status}")

@@ -1,6 +1,7 @@
 """The JSON bodies of services, deploys, events, owners and blueprints, with the keys that Render really sends."""
 
 from render_client.sim.clock import timestamp
+from render_client.sim.plans import Spelling, spelled
 from render_client.sim.spec import BlueprintSpec, Owner, ServiceSpec, WorldSpec
 from render_client.sim.state import Deploy, EnvVar, Event, Json
 
@@ -52,6 +53,14 @@ def new_service(spec: ServiceSpec, world: WorldSpec, service_id: str, created: i
     else:
         document["imagePath"] = image_reference(spec.image)
     return document
+
+
+def service_body(document: Json, spelling: Spelling) -> Json:
+    """A service as it is told: its document, with the plan in the spelling of the world."""
+    details = document["serviceDetails"]
+    if "plan" not in details:
+        return document
+    return {**document, "serviceDetails": {**details, "plan": spelled(details["plan"], spelling)}}
 
 
 def _static_details(spec: ServiceSpec) -> Json:

@@ -6,12 +6,12 @@
 
 `queued` comes before `created` when another deploy is under way and the workspace waits instead of overriding.
 An instance takes the plan and env vars that are configured when `update_in_progress` begins; a rollback brings the
-env vars of the deploy that it goes back to.
+env vars of the deploy that it goes back to. What nobody knows of that can be otherwise: `WorldSpec` says which and how.
 """
 
 from dataclasses import dataclass
 
-from render_client.sim import fleet
+from render_client.sim import configuration, fleet
 from render_client.sim.state import CANCELABLE, Deploy, Instance, Json, Refused, Service, Snapshot, Source
 from render_client.sim.world import World
 
@@ -24,13 +24,17 @@ _ENDED = {"live": ("succeeded", 2), "canceled": ("canceled", 4)}  # anything els
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What somebody asked to deploy: `build` makes a new build of the source first."""
+    """What somebody asked to deploy: `build` makes a new build of the source first.
+
+    `keeps_env` leaves the env vars as they are with the live deploy.
+    """
 
     trigger: str
     source: Source
     build: bool
     clear_cache: bool = False
     env_updated: bool = False
+    keeps_env: bool = False
     rollback_of: Deploy | None = None
 
 
@@ -76,15 +80,28 @@ def cancel_all(world: World, service: Service, now: int) -> None:
             _end(world, service, deploy, "canceled", now)
 
 
-def newest_build(service: Service) -> Source:
-    """What `deploy_only` ships: the newest build that succeeded, even if a person has rolled it back since.
+def deploy_only(world: World, service: Service) -> Order:
+    """What the API takes `deploy_only` for: the build that is there, with what is configured now.
+
+    Raises:
+        Refused: 400, nothing was built yet, or the world does not take it for an image.
+    """
+    if service.image_backed and not world.spec.deploy_only_images:
+        raise Refused(400, "deploy_only is not supported for image-backed services")
+    return Order("api", built(world, service), build=False, keeps_env=not world.spec.deploy_only_env)
+
+
+def built(world: World, service: Service) -> Source:
+    """The build that is deployed without a new one: the newest, even if a person has rolled it back since, or what is live.
 
     Raises:
         Refused: 400, nothing was built yet.
     """
-    if service.last_build is None:
+    live = service.live_deploy
+    build = live.source if world.spec.deploy_only_build == "live" and live else service.last_build
+    if build is None:
         raise Refused(400, "no successful build to deploy")
-    return service.last_build
+    return build
 
 
 def branch_head(service: Service) -> Source:
@@ -125,7 +142,8 @@ def settle(world: World, service: Service, deploy: Deploy, now: int) -> None:
 
 def _new_deploy(world: World, service: Service, order: Order, now: int) -> Deploy:
     phases = [UPDATE]
-    if service.details.get("envSpecificDetails", {}).get("preDeployCommand"):
+    command = service.details.get("envSpecificDetails", {}).get("preDeployCommand")
+    if command and (order.build or world.spec.deploy_only_pre_deploy):
         phases.insert(0, PRE_DEPLOY)
     if order.build and not service.image_backed:
         phases.insert(0, BUILD)
@@ -138,9 +156,12 @@ def _new_deploy(world: World, service: Service, order: Order, now: int) -> Deplo
         created_at=now,
         updated_at=now,
         phases=phases,
+        keeps_env=order.keeps_env,
     )
     if order.rollback_of is not None:
         deploy.rollback_of = order.rollback_of.snapshot
+        if deploy.rollback_of is not None and world.spec.rollback_plan == "set":
+            configuration.set_plan(world, service, deploy.rollback_of.plan, now)
     if service.fail_next in phases:
         deploy.fails_at, service.fail_next = service.fail_next, None
     return deploy
@@ -177,9 +198,7 @@ def _phase_over(world: World, service: Service, deploy: Deploy, phase: str, now:
 
 
 def _start_instances(world: World, service: Service, deploy: Deploy, now: int) -> None:
-    configured = service.configured()
-    env = deploy.rollback_of.env if deploy.rollback_of else configured.env
-    deploy.snapshot = Snapshot(configured.plan, env)
+    deploy.snapshot = _settings(world, service, deploy)
     if "disk" in service.details:
         # A disk mounts once: stop, then start.
         service.instances.clear()
@@ -190,6 +209,16 @@ def _start_instances(world: World, service: Service, deploy: Deploy, now: int) -
         world.after(world.durations.update, now, lambda at: _phase_over(world, service, deploy, UPDATE, at))
     elif service.command is None:
         world.after(world.durations.update, now, lambda at: settle(world, service, deploy, at))
+
+
+def _settings(world: World, service: Service, deploy: Deploy) -> Snapshot:
+    """What its instances run with: what is configured, but for what a rollback brings back."""
+    configured, then, live = service.configured(), deploy.rollback_of, service.live_deploy
+    if then is not None:
+        return Snapshot(then.plan if world.spec.rollback_plan == "run" else configured.plan, then.env)
+    if deploy.keeps_env and live is not None and live.snapshot is not None:
+        return Snapshot(configured.plan, live.snapshot.env)
+    return configured
 
 
 def _go_live(world: World, service: Service, deploy: Deploy, now: int) -> None:

@@ -25,7 +25,11 @@ class Operation:
 def list_services(call: Incoming) -> Reply:
     """GET /services, newest first."""
     services = (service for service in call.world.services.values() if _wanted(call, service))
-    return Reply(200, page(call.query, "service", [(s.sequence, s) for s in services], lambda s: s.document))
+    return Reply(200, page(call.query, "service", [(s.sequence, s) for s in services], lambda s: _body(call, s)))
+
+
+def _body(call: Incoming, service: Service) -> Json:
+    return documents.service_body(service.document, call.world.spec.plan_spelling)
 
 
 def _wanted(call: Incoming, service: Service) -> bool:
@@ -48,14 +52,14 @@ def _wanted(call: Incoming, service: Service) -> bool:
 
 def retrieve_service(call: Incoming) -> Reply:
     """GET /services/{serviceId}: what is configured, whatever runs."""
-    return Reply(200, call.service.document)
+    return Reply(200, _body(call, call.service))
 
 
 def update_service(call: Incoming) -> Reply:
     """PATCH /services/{serviceId}: recorded at once, running after the next deploy."""
     changes = bodies.parse_patch(call.service.document["type"], call.body)
     configuration.patch(call.world, call.service, changes, call.now)
-    return Reply(200, call.service.document)
+    return Reply(200, _body(call, call.service))
 
 
 def delete_service(call: Incoming) -> Reply:

@@ -6,6 +6,7 @@ CPU and memory: Render's published scaling guide (instance types) and its 2026 l
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -49,3 +50,32 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
         "12c-96g": _gigabytes(12, 96),
     }
 )
+
+Spelling = Literal["as_set", "canonical", "compute"]
+_COMPUTE_PLANS: Mapping[str, str] = MappingProxyType(
+    {
+        "starter": "0.5c-512mb",
+        "standard": "1c-2g",
+        "pro": "2c-4g",
+        "pro_plus": "4c-8g",
+        "pro_max": "4c-16g",
+        "pro_ultra": "8c-32g",
+    }
+)
+_NAMED_PLANS: Mapping[str, str] = MappingProxyType({compute: name for name, compute in _COMPUTE_PLANS.items()})
+
+
+def named(plan: str) -> str:
+    """The one name of a plan that has two, the older of them: `standard` for `1c-2g`."""
+    return _NAMED_PLANS.get(plan, plan)
+
+
+def spelled(plan: str, spelling: Spelling) -> str:
+    """A plan as Render tells it: as it was set, or always by the one or the other of its names."""
+    match spelling:
+        case "as_set":
+            return plan
+        case "canonical":
+            return named(plan)
+        case "compute":
+            return _COMPUTE_PLANS.get(plan, plan)

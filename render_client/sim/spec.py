@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
 
-from render_client.sim.plans import PLANS
+from render_client.sim.plans import PLANS, Spelling
 
 ServiceType = Literal["web_service", "private_service", "background_worker", "cron_job", "static_site"]
 Suspender = Literal["admin", "billing", "user", "parent_service", "stuck_crashlooping", "hipaa_enablement", "unknown"]
@@ -124,18 +124,38 @@ class BlueprintSpec(_Spec):
 class WorldSpec(_Spec):
     """Everything the simulator starts with.
 
-    `overlap`: what a deploy does to one that is under way. `list_lag`: seconds until a new deploy is in the list.
-    `resume_deploys`: whether a resume starts a deploy (undocumented, so it can be either). `memory_unit`: of the metrics
-    (both have been seen). `metrics_lag`: seconds until what happened is in the metrics. `deploy_nulls`: whether what a
-    deploy has not is sent as null, as Render does; its own SDK cannot read that.
+    What nobody outside of Render knows for sure can be either way, so that a client is tried under each:
+
+    * `overlap`: what a deploy does to one that is under way: *override* it, or *wait*.
+    * `deploy_only_build`: which build `deploy_only` ships: the *newest* that succeeded, or that of the *live* deploy.
+    * `deploy_only_env`: whether it brings the env vars that are configured, or leaves those of the live deploy.
+    * `deploy_only_images`: whether it is taken for a service with a ready image, or refused with a 400.
+    * `deploy_only_pre_deploy`: whether a deploy that builds nothing runs the pre-deploy command.
+    * `plan_spelling`: how a plan with two names is told: *as_set*, or always by its *canonical* name (`standard`), or
+      always by its *compute* name (`1c-2g`).
+    * `env_touches`: whether a write of env vars moves the service's `updatedAt`.
+    * `resume_deploys`: whether a resume starts a deploy.
+    * `rollback_plan`: what becomes of the plan of then: *kept*, what is configured runs; *run*, its instances run on it,
+      as with the env vars, whatever is configured; *set*, it is configured again.
+    * `memory_unit`: of the metrics, *bytes* or *GB*; both have been seen.
+
+    `list_lag`: seconds until a new deploy is in the list. `metrics_lag`: seconds until what happened is in the metrics.
+    `deploy_nulls`: whether what a deploy has not is sent as null, as Render does; its own SDK cannot read that.
     """
 
     api_key: str = "rnd_local_simulator"
     owner: Owner = Owner()
     overlap: Literal["override", "wait"] = "override"
-    list_lag: NonNegativeFloat = 0
+    deploy_only_build: Literal["newest", "live"] = "newest"
+    deploy_only_env: bool = True
+    deploy_only_images: bool = True
+    deploy_only_pre_deploy: bool = True
+    plan_spelling: Spelling = "as_set"
+    env_touches: bool = True
     resume_deploys: bool = True
+    rollback_plan: Literal["kept", "run", "set"] = "kept"
     memory_unit: Literal["bytes", "GB"] = "bytes"
+    list_lag: NonNegativeFloat = 0
     metrics_lag: NonNegativeFloat = 0
     deploy_nulls: bool = True
     durations: Durations = Durations()

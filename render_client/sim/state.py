@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from render_client.sim.plans import named
+
 Json = dict[str, Any]
 
 IN_PROGRESS = frozenset({"created", "build_in_progress", "pre_deploy_in_progress", "update_in_progress"})
@@ -40,7 +42,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The plan and env vars that an instance runs with, whatever is configured meanwhile."""
+    """The plan and env vars that an instance runs with, whatever is configured meanwhile.
+
+    A machine has no two names: the plan is `named`, however it was spelled when it was set.
+    """
 
     plan: str
     env: Mapping[str, str]
@@ -101,6 +106,7 @@ class Deploy:
     status: str = "created"
     started_at: int | None = None
     finished_at: int | None = None
+    keeps_env: bool = False
     rollback_of: Snapshot | None = None
     snapshot: Snapshot | None = None
     fails_at: str | None = None
@@ -225,4 +231,4 @@ class Service:
 
     def configured(self) -> Snapshot:
         """What the next deploy would run with."""
-        return Snapshot(str(self.details.get("plan", "")), {key: var.value for key, var in self.env.items()})
+        return Snapshot(named(str(self.details.get("plan", ""))), {key: var.value for key, var in self.env.items()})

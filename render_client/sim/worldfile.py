@@ -1,4 +1,8 @@
-"""Reading a world from YAML.
+"""Reading a world from YAML: the fields of `WorldSpec`, such as
+
+    plan_spelling: compute
+    env_touches: no
+    services: [{name: my-api, plan: starter, env: {WORKERS: 4}}]
 
 Scalars are taken as their literal text, so that `0123` or `yes` reach an env var as they are written.
 """

@@ -28,6 +28,7 @@ from render_client.sim.controls import dashboard, fail_next_deploy, push
 from render_client.sim.lifecycle import Order
 from render_client.sim.state import Refused
 from tests.support.played import DOWN, FINE, IN, LARGE, LOOK, OUT, SMALL, SOAK, START, UP, Answer, Played, a_change
+from tests.support.worlds import any_world
 
 ENV_UP = [SetEnv("MAX_CONCURRENT", "20"), SetEnv("DB_POOL_SIZE", "6")]
 ENV_DOWN = [SetEnv("MAX_CONCURRENT", "8"), SetEnv("DB_POOL_SIZE", "3")]
@@ -57,21 +58,21 @@ def runs(played):
 # The order of writes ------------------------------------------------------------------------------------------------------
 
 
-def test_an_up_sets_the_plan_first_and_asks_for_one_deploy():
-    played = Played(UP).to_the_end()
+def test_an_up_sets_the_plan_first_and_asks_for_one_deploy(begin):
+    played = begin(UP).to_the_end()
     assert [type(write) for write in played.writes] == [SetPlan, SetEnv, SetEnv, AskDeploy]
     assert runs(played) == (LARGE.plan, LARGE.env)
     assert played.change.outcome == "standard is live and the app confirms 3 of 3 settings"
 
 
-def test_a_down_sets_the_plan_last():
-    played = Played(DOWN).to_the_end()
+def test_a_down_sets_the_plan_last(begin):
+    played = begin(DOWN).to_the_end()
     assert configuration(played) == [*ENV_DOWN, SetPlan("starter")]
     assert runs(played) == (SMALL.plan, SMALL.env)
 
 
-def test_an_up_is_walked_back_env_first():
-    played = Played(UP)
+def test_an_up_is_walked_back_env_first(begin):
+    played = begin(UP)
     fail_next_deploy(played.service)
     played.to_the_end()
     assert played.change.state is State.UNDONE
@@ -79,21 +80,21 @@ def test_an_up_is_walked_back_env_first():
     assert played.configured == (SMALL.plan, 1, SMALL.env)
 
 
-def test_a_down_is_walked_back_plan_first():
-    played = Played(DOWN)
+def test_a_down_is_walked_back_plan_first(begin):
+    played = begin(DOWN)
     fail_next_deploy(played.service)
     played.to_the_end()
     assert played.change.state is State.UNDONE
     assert configuration(played)[3:] == [SetPlan("standard"), *ENV_UP]
 
 
-def test_more_instances_come_once_the_plan_is_live_and_fewer_come_first():
-    assert [type(write) for write in Played(OUT).to_the_end().writes] == [SetEnv, AskDeploy, SetInstances]
-    assert [type(write) for write in Played(IN).to_the_end().writes] == [SetInstances, SetEnv, AskDeploy]
+def test_more_instances_come_once_the_plan_is_live_and_fewer_come_first(begin):
+    assert [type(write) for write in begin(OUT).to_the_end().writes] == [SetEnv, AskDeploy, SetInstances]
+    assert [type(write) for write in begin(IN).to_the_end().writes] == [SetInstances, SetEnv, AskDeploy]
 
 
-def test_instances_that_were_taken_away_come_back_with_the_walk_back():
-    played = Played(IN)
+def test_instances_that_were_taken_away_come_back_with_the_walk_back(begin):
+    played = begin(IN)
     fail_next_deploy(played.service)
     played.to_the_end()
     assert played.change.state is State.UNDONE
@@ -108,15 +109,15 @@ def test_under_render_s_own_autoscaling_the_count_is_left_alone():
     assert not isinstance(next_step(begun.change, world, START, LOOK), SetInstances)
 
 
-def test_a_variable_that_was_not_set_gets_the_origin_s_value_back():
-    played = Played(UP, env={"MAX_CONCURRENT": "8"})
+def test_a_variable_that_was_not_set_gets_the_origin_s_value_back(begin):
+    played = begin(UP, env={"MAX_CONCURRENT": "8"})
     fail_next_deploy(played.service)
     played.to_the_end()
     assert played.configured[2]["DB_POOL_SIZE"] == "3"
 
 
-def test_what_is_there_already_is_not_written():
-    played = Played(UP, env={**SMALL.env, "MAX_CONCURRENT": "20"}).to_the_end()
+def test_what_is_there_already_is_not_written(begin):
+    played = begin(UP, env={**SMALL.env, "MAX_CONCURRENT": "20"}).to_the_end()
     assert SetEnv("MAX_CONCURRENT", "20") not in played.writes
     assert played.change.state is State.WATCHING
 
@@ -196,8 +197,8 @@ def test_a_foreign_deploy_is_waited_for_half_an_hour_at_most():
 # The deploy ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_push_between_the_writes_and_the_deploy_is_waited_for_and_not_cancelled():
-    played = Played(UP).until(lambda played: "env:MAX_CONCURRENT" in played.change.written)
+def test_a_push_between_the_writes_and_the_deploy_is_waited_for_and_not_cancelled(begin):
+    played = begin(UP).until(lambda played: "env:MAX_CONCURRENT" in played.change.written)
     pushed = push(played.render, played.service, played.now)
     played.to_the_end()
     assert pushed.finished_at is not None
@@ -206,8 +207,8 @@ def test_a_push_between_the_writes_and_the_deploy_is_waited_for_and_not_cancelle
 
 
 @pytest.mark.parametrize("overlap", ("override", "wait"))
-def test_a_push_over_our_deploy_that_goes_live_carries_our_settings(overlap):
-    played = Played(UP, overlap=overlap).until(asked)
+def test_a_push_over_our_deploy_that_goes_live_carries_our_settings(overlap, begin):
+    played = begin(UP, overlap=overlap).until(asked)
     push(played.render, played.service, played.now)
     played.to_the_end()
     assert played.change.state is State.WATCHING
@@ -215,26 +216,26 @@ def test_a_push_over_our_deploy_that_goes_live_carries_our_settings(overlap):
     assert len(deploys(played)) == 1
 
 
-def test_somebody_s_failed_build_does_not_turn_ours_back():
-    played = Played(UP).until(asked)
+def test_somebody_s_failed_build_does_not_turn_ours_back(begin):
+    played = begin(UP).until(asked)
     fail_next_deploy(played.service, "build")
     push(played.render, played.service, played.now)
     played.to_the_end()
     assert played.change.state is State.WATCHING
-    assert len(deploys(played)) == 2
+    assert len(deploys(played)) == (2 if played.render.spec.overlap == "override" else 1)
 
 
 @pytest.mark.parametrize("list_lag", (0, 20, 80))
-def test_a_deploy_without_an_id_is_found_in_a_list_that_lags(list_lag):
-    played = Played(UP, list_lag=list_lag)
+def test_a_deploy_without_an_id_is_found_in_a_list_that_lags(list_lag, begin):
+    played = begin(UP, list_lag=list_lag)
     played.answers = lambda write: Answer(heard=not isinstance(write, AskDeploy))
     played.to_the_end()
     assert played.change.state is State.WATCHING
     assert len(deploys(played)) == 1
 
 
-def test_a_request_that_never_arrived_is_made_again_after_ninety_seconds_and_three_times_in_all():
-    played = Played(UP)
+def test_a_request_that_never_arrived_is_made_again_after_ninety_seconds_and_three_times_in_all(begin):
+    played = begin(UP)
     played.answers = lambda write: Answer(acts=not isinstance(write, AskDeploy), heard=False)
     played.to_the_end()
     assert played.change.state is State.UNDONE
@@ -243,8 +244,8 @@ def test_a_request_that_never_arrived_is_made_again_after_ninety_seconds_and_thr
     assert played.configured == (SMALL.plan, 1, SMALL.env)
 
 
-def test_a_deploy_whose_id_is_known_is_not_asked_for_again_because_the_list_lags():
-    played = Played(UP, list_lag=400).to_the_end()
+def test_a_deploy_whose_id_is_known_is_not_asked_for_again_because_the_list_lags(begin):
+    played = begin(UP, list_lag=400).to_the_end()
     assert played.change.state is State.WATCHING
     assert len(deploys(played)) == 1
 
@@ -279,8 +280,8 @@ def test_after_days_away_a_list_without_our_deploy_in_it_still_tells_that_a_newe
 DAYS = 48 * HOUR
 
 
-def test_a_build_that_a_person_rolled_back_is_not_shipped_by_asking_again():
-    played = Played(UP)
+def test_a_build_that_a_person_rolled_back_is_not_shipped_by_asking_again(begin):
+    played = begin(UP, overlap="override")
     push(played.render, played.service, played.now)
     played.now += 5 * MINUTE
     played.until(asked)
@@ -294,23 +295,40 @@ def test_a_build_that_a_person_rolled_back_is_not_shipped_by_asking_again():
     assert runs(played) == (SMALL.plan, SMALL.env)
 
 
-def test_a_deploy_that_never_ends_is_replaced_by_one_with_the_old_settings():
-    played = Played(UP).until(asked)
-    stuck = played.service.deploys[-1]
-    stuck.fails_at = "update_in_progress"  # keeps it from going live, and nothing ends it
-    stuck.phases.clear()
+def stuck(played):
+    """The change, its deploy under way without an end, until ours has been asked for once more."""
+    played.until(asked)
+    deploy = played.service.deploys[-1]
+    deploy.fails_at = "update_in_progress"  # keeps it from going live, and nothing ends it
+    deploy.phases.clear()
     played.before_each = lambda played: (
-        setattr(stuck, "status", "update_in_progress") if len(deploys(played)) < 2 else None
+        setattr(deploy, "status", "update_in_progress") if len(deploys(played)) < 2 else None
     )
+    return deploy
+
+
+def test_a_deploy_that_never_ends_is_replaced_by_one_with_the_old_settings(begin):
+    played = begin(UP, overlap="override")
+    deploy = stuck(played)
     played.to_the_end()
     assert played.change.state is State.UNDONE
     assert "has not ended within 3h" in played.change.outcome
     assert runs(played) == (SMALL.plan, SMALL.env)
-    assert stuck.status == "canceled"
+    assert deploy.status == "canceled"
 
 
-def test_a_refusal_on_the_way_back_is_left_to_a_person():
-    played = Played(UP)
+def test_behind_a_deploy_that_never_ends_and_cannot_be_cancelled_ours_waits_until_a_person_has_to_come(begin):
+    played = begin(UP, overlap="wait")
+    stuck(played)
+    played.to_the_end(looks=9000)
+    assert played.change.state is State.FAILED
+    assert "could not be undone: deploy" in played.change.outcome
+    assert played.configured == (SMALL.plan, 1, SMALL.env)
+    assert runs(played) == (SMALL.plan, SMALL.env)
+
+
+def test_a_refusal_on_the_way_back_is_left_to_a_person(begin):
+    played = begin(UP)
     fail_next_deploy(played.service)
     played.answers = lambda write: Answer(refusal="402 payment") if write == SetPlan("starter") else FINE
     played.to_the_end()
@@ -321,8 +339,8 @@ def test_a_refusal_on_the_way_back_is_left_to_a_person():
 # People -------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_person_s_value_met_before_the_deploy_takes_back_what_was_ours_and_stays():
-    played = Played(UP).until(lambda played: "env:MAX_CONCURRENT" in played.change.written)
+def test_a_person_s_value_met_before_the_deploy_takes_back_what_was_ours_and_stays(begin):
+    played = begin(UP).until(lambda played: "env:MAX_CONCURRENT" in played.change.written)
     dashboard(played.render, played.service, played.now, env={"DB_POOL_SIZE": "99"}, deploy=False)
     played.to_the_end()
     assert played.change.state is State.SUPERSEDED
@@ -331,8 +349,8 @@ def test_a_person_s_value_met_before_the_deploy_takes_back_what_was_ours_and_sta
     assert deploys(played) == []
 
 
-def test_a_person_s_variable_met_after_the_deploy_was_asked_for_is_left_alone_and_ours_is_seen_to_its_end():
-    played = Played(UP, list_lag=20).until(asked)
+def test_a_person_s_variable_met_after_the_deploy_was_asked_for_is_left_alone_and_ours_is_seen_to_its_end(begin):
+    played = begin(UP, list_lag=20).until(asked)
     dashboard(played.render, played.service, played.now, env={"DB_POOL_SIZE": "99"}, deploy=False)
     played.to_the_end()
     assert played.change.state is State.WATCHING
@@ -340,8 +358,8 @@ def test_a_person_s_variable_met_after_the_deploy_was_asked_for_is_left_alone_an
 
 
 @pytest.mark.parametrize("plan", ("pro", "starter"))
-def test_a_person_s_plan_is_kept_and_the_env_of_ours_does_not_stay_on_it(plan):
-    played = Played(UP).until(asked)
+def test_a_person_s_plan_is_kept_and_the_env_of_ours_does_not_stay_on_it(plan, begin):
+    played = begin(UP).until(asked)
     dashboard(played.render, played.service, played.now, plan=plan, deploy=False)
     played.to_the_end()
     assert played.change.state is State.SUPERSEDED
@@ -349,8 +367,8 @@ def test_a_person_s_plan_is_kept_and_the_env_of_ours_does_not_stay_on_it(plan):
     assert len(deploys(played)) == 1
 
 
-def test_instances_that_a_person_added_in_the_middle_are_not_taken_away():
-    played = Played(UP).until(applying)
+def test_instances_that_a_person_added_in_the_middle_are_not_taken_away(begin):
+    played = begin(UP).until(applying)
     fleet.scale(played.render, played.service, 4, played.now)
     played.to_the_end()
     assert played.change.state is State.SUPERSEDED
@@ -368,8 +386,8 @@ def soaked(now, *, soak=SOAK, **seen):
     return next_step(soaking(soak), World("standard", 1, LARGE.env, (LIVE,), **seen), now, LOOK)
 
 
-def test_an_app_that_answers_on_the_new_plan_and_one_that_never_does():
-    played = Played(UP)
+def test_an_app_that_answers_on_the_new_plan_and_one_that_never_does(begin):
+    played = begin(UP)
     played.app_answers = lambda snapshot: snapshot.plan == "starter"
     played.to_the_end()
     assert played.change.state is State.UNDONE
@@ -515,14 +533,14 @@ scripts = st.dictionaries(st.integers(0, 30), st.sampled_from(LUCK), max_size=5)
 with_people = st.dictionaries(st.integers(0, 30), st.sampled_from(LUCK + PEOPLE), max_size=5)
 answers = st.lists(st.sampled_from(ANSWERS), max_size=8)
 changes = st.sampled_from((UP, DOWN, OUT, IN))
-overlaps = st.sampled_from(("override", "wait"))
+renders = any_world()
 lags = st.sampled_from((0, 20, 60))
 
 
-def play(change, script, overlap, lag, replies, persons):
+def play(change, script, render, lag, replies, persons):
     """To the end, with the invariants watched at every step."""
     script, replies = dict(script), list(replies)  # of our own: hypothesis shows what was given
-    played = Played(change, overlap=overlap, list_lag=lag)
+    played = Played(change, list_lag=lag, **render)
     by_people = not set(script.values()).isdisjoint(PEOPLE)
 
     def answer(write):
@@ -548,9 +566,9 @@ def play(change, script, overlap, lag, replies, persons):
 
 
 @settings(max_examples=300, deadline=None)
-@given(changes, scripts, overlaps, lags, answers)
-def test_whatever_render_does_the_change_ends_and_its_word_is_true(change, script, overlap, lag, replies):
-    played = play(change, script, overlap, lag, replies, set())
+@given(changes, scripts, renders, lags, answers)
+def test_whatever_render_does_the_change_ends_and_its_word_is_true(change, script, render, lag, replies):
+    played = play(change, script, render, lag, replies, set())
     ended, configured, running = played.change, played.configured, runs(played)
     origin, target = change.origin, change.target
     if ended.state is State.WATCHING:
@@ -563,10 +581,10 @@ def test_whatever_render_does_the_change_ends_and_its_word_is_true(change, scrip
 
 
 @settings(max_examples=300, deadline=None)
-@given(changes, with_people, overlaps, lags, answers)
-def test_whatever_people_do_the_change_ends_and_theirs_is_kept(change, script, overlap, lag, replies):
+@given(changes, with_people, renders, lags, answers)
+def test_whatever_people_do_the_change_ends_and_theirs_is_kept(change, script, render, lag, replies):
     persons = set()
-    played = play(change, script, overlap, lag, replies, persons)
+    played = play(change, script, render, lag, replies, persons)
     assert played.change.state not in OPEN
     before = played.change.before
     if played.change.overtaken and played.change.state is State.SUPERSEDED:
@@ -579,7 +597,7 @@ def test_whatever_people_do_the_change_ends_and_theirs_is_kept(change, script, o
 def test_a_push_that_is_listed_late_does_not_pass_for_the_deploy_of_the_walk_back():
     """It began before the walk back was written, so it runs the change's settings."""
     script, replies = {4: "push"}, [FINE, FINE, Answer(refusal="402 payment")]
-    played = play(OUT, script, "wait", 60, replies, set())
+    played = play(OUT, script, {"overlap": "wait"}, 60, replies, set())
     assert played.change.state is State.UNDONE
     assert runs(played) == (OUT.origin.plan, OUT.origin.env)
 
@@ -593,15 +611,15 @@ BROAD = Rung("broad", "standard", 2, LARGE.env, 50.0)
 
 
 @pytest.mark.parametrize(("origin", "target"), ((LARGE, BROAD), (BROAD, LARGE)))
-def test_where_only_the_count_changes_nothing_is_deployed(origin, target):
-    played = Played(a_change(origin, target)).to_the_end()
+def test_where_only_the_count_changes_nothing_is_deployed(origin, target, begin):
+    played = begin(a_change(origin, target)).to_the_end()
     assert played.change.state is State.WATCHING
     assert played.writes == [SetInstances(target.instances)]
     assert played.service.details["numInstances"] == target.instances
 
 
-def test_a_count_that_brings_a_crash_loop_is_taken_back_without_a_deploy():
-    played = Played(a_change(LARGE, BROAD)).until(lambda played: played.change.state is State.SOAKING)
+def test_a_count_that_brings_a_crash_loop_is_taken_back_without_a_deploy(begin):
+    played = begin(a_change(LARGE, BROAD)).until(lambda played: played.change.state is State.SOAKING)
     world = replace(played.observe(), crashes=(1, 2, 3))
     step = next_step(played.change, world, played.now, 5_000)
     assert step.change.walking_back == "its instances failed 3 times since it went live"
@@ -618,14 +636,14 @@ def test_a_count_that_brings_a_crash_loop_is_taken_back_without_a_deploy():
         ({"has_disk": True}, "it has a disk, so it runs as one instance; nothing was changed"),
     ),
 )
-def test_a_count_that_render_would_refuse_or_ignore_is_not_begun(more, words):
-    world = replace(Played(OUT).observe(), **more)
+def test_a_count_that_render_would_refuse_or_ignore_is_not_begun(more, words, begin):
+    world = replace(begin(OUT).observe(), **more)
     step = next_step(OUT, world, START, 5_000)
     assert (step.change.state, step.change.outcome) == (State.FAILED, words)
 
 
-def test_autoscaling_that_is_switched_on_midway_has_the_last_word_on_the_count():
-    played = Played(OUT).until(lambda played: played.change.attempts)
+def test_autoscaling_that_is_switched_on_midway_has_the_last_word_on_the_count(begin):
+    played = begin(OUT).until(lambda played: played.change.attempts)
     see = played.observe
     played.observe = lambda: replace(see(), render_autoscaling=True)
     played.to_the_end()

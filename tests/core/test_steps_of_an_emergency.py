@@ -12,7 +12,7 @@ from autoscaler.core.steps import SetPlan
 from autoscaler.core.steps.emergency import in_place_of, replaced, turned_round, yields
 from autoscaler.policyfile import load_text
 from render_client.sim import configuration
-from tests.core.test_steps import answers, deploys, lags, lucky, overlaps, scripts
+from tests.core.test_steps import answers, deploys, lags, lucky, renders, scripts
 from tests.support.played import DOWN, FINE, LARGE, SMALL, START, UP, Played, a_change
 from tests.support.rig import POLICY as RIG_POLICY
 
@@ -55,10 +55,10 @@ def watched(played):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.integers(0, 25), scripts, overlaps, lags, answers)
-def test_whatever_render_does_it_ends_whole(after, script, overlap, lag, replies):
+@given(st.integers(0, 25), scripts, renders, lags, answers)
+def test_whatever_render_does_it_ends_whole(after, script, render, lag, replies):
     script, replies = dict(script), list(replies)
-    played = Played(DOWN, overlap=overlap, list_lag=lag)
+    played = Played(DOWN, list_lag=lag, **render)
     played.answers = lambda write: replies.pop(0) if replies else FINE
 
     def before(played):
@@ -85,8 +85,8 @@ def test_whatever_render_does_it_ends_whole(after, script, overlap, lag, replies
         assert ended.outcome.startswith("could not be undone: "), ended
 
 
-def test_our_deploy_is_cancelled_before_anything_else_is_written():
-    played = Played(DOWN, overlap="wait").until(lambda played: bool(played.change.attempts))
+def test_our_deploy_is_cancelled_before_anything_else_is_written(begin):
+    played = begin(DOWN, overlap="wait").until(lambda played: bool(played.change.attempts))
     take_place(played)
     before = len(played.writes)
     played.to_the_end()
@@ -97,8 +97,8 @@ def test_our_deploy_is_cancelled_before_anything_else_is_written():
     assert [one.status for one in played.service.deploys] == ["deactivated", "canceled", "live"]
 
 
-def test_a_call_of_the_earlier_change_that_arrives_late_is_put_right_and_deployed_again():
-    played = Played(DOWN).until(lambda played: "env:MAX_CONCURRENT" in played.change.written)
+def test_a_call_of_the_earlier_change_that_arrives_late_is_put_right_and_deployed_again(begin):
+    played = begin(DOWN).until(lambda played: "env:MAX_CONCURRENT" in played.change.written)
     take_place(played)
     played.until(lambda played: bool(played.change.attempts))
     configuration.patch(played.render, played.service, {"serviceDetails": {"plan": "starter"}}, played.now)
@@ -109,15 +109,15 @@ def test_a_call_of_the_earlier_change_that_arrives_late_is_put_right_and_deploye
     assert len(deploys(played)) == 2
 
 
-def test_what_keeps_coming_back_is_left_to_whoever_does_it():
-    played = Played(DOWN).until(lambda played: "env:MAX_CONCURRENT" in played.change.written)
+def test_what_keeps_coming_back_is_left_to_whoever_does_it(begin):
+    played = begin(DOWN).until(lambda played: "env:MAX_CONCURRENT" in played.change.written)
     take_place(played)
     played.before_each = lambda played: configuration.patch(
         played.render, played.service, {"serviceDetails": {"plan": "starter"}}, played.now
     )
     played.to_the_end()
     assert played.change.state is State.SUPERSEDED
-    assert played.change.outcome == "somebody set the plan to starter; what a person set is kept"
+    assert played.change.outcome == f"somebody set the plan to {played.shown('starter')}; what a person set is kept"
     assert played.configured[2]["MAX_CONCURRENT"] == "8"  # and not what belongs to a larger plan
 
 
@@ -140,13 +140,13 @@ def test_what_makes_way(change, target, makes_way):
     assert yields(change, POLICY, POLICY.tier(target) if target else None) is makes_way
 
 
-def test_a_downgrade_from_the_top_that_has_not_begun_ends_and_one_that_has_turns_round():
+def test_a_downgrade_from_the_top_that_has_not_begun_ends_and_one_that_has_turns_round(begin):
     waiting = turned_round(DOWN, "memory", START)
     assert (waiting.change.state, waiting.change.outcome) == (
         State.SUPERSEDED,
         "emergency: memory; nothing was changed",
     )
-    played = Played(DOWN, overlap="wait").until(lambda played: bool(played.change.attempts))
+    played = begin(DOWN, overlap="wait").until(lambda played: bool(played.change.attempts))
     played.change = turned_round(played.change, "memory", played.now).change
     played.to_the_end()
     assert (played.change.state, played.change.direction) == (State.UNDONE, Direction.DOWN)
@@ -154,8 +154,8 @@ def test_a_downgrade_from_the_top_that_has_not_begun_ends_and_one_that_has_turns
     assert len(deploys(played)) == 1
 
 
-def test_a_deploy_of_ours_that_is_long_under_way_is_cancelled_too_and_waited_for_a_minute_at_most():
-    played = Played(DOWN, overlap="wait").until(lambda played: bool(played.change.attempts))
+def test_a_deploy_of_ours_that_is_long_under_way_is_cancelled_too_and_waited_for_a_minute_at_most(begin):
+    played = begin(DOWN, overlap="wait").until(lambda played: bool(played.change.attempts))
     stuck = played.service.deploys[-1]
     stuck.fails_at = "update_in_progress"  # keeps it from going live, and nothing ends it
     stuck.phases.clear()

@@ -11,35 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from autoscaler.adapters.store import open_store
-from tests.support.interfering import LOADS, Town
+from tests.support.interfering import KINDS, LOADS, Town
+from tests.support.meddling import ACTS
+from tests.support.worlds import any_world
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where a database costs no disk."""
-
-FOREIGN = (
-    ("push",),
-    ("rollback",),
-    ("plan", "starter"),
-    ("plan", "standard"),
-    ("plan", "pro"),
-    ("plan", "pro_plus"),
-    ("plan", "starter", "save"),
-    ("plan", "standard", "save"),
-    ("sync", "starter"),
-    ("sync", "standard"),
-    ("env", "DB_POOL_SIZE", "99"),
-    ("env", "DB_POOL_SIZE", "12", "save"),
-    ("env", "MAX_CONCURRENT", "9", "save"),
-    ("foreign",),
-    ("suspend",),
-    ("resume",),
-    ("scale", "3"),
-    ("scale", "1"),
-    ("fail", "update"),
-    ("fail", "build"),
-    ("cancel",),
-)
-
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
@@ -67,15 +44,18 @@ class Interference(RuleBasedStateMachine):
         self.town: Town | None = None
 
     @initialize(
-        overlap=st.sampled_from(("override", "wait")), lag=st.sampled_from((0, 20)), rung=st.sampled_from((0, 1, 2))
+        world=any_world(),
+        lag=st.sampled_from((0, 20)),
+        rung=st.sampled_from((0, 1, 2)),
+        kind=st.sampled_from(("plain", *KINDS)),
     )
-    def begin(self, overlap, lag, rung):
+    def begin(self, world, lag, rung, kind):
         shutil.copy(self.template, self.folder / "bot.db")
-        self.town = Town(self.folder, overlap, lag, rung)
+        self.town = Town(self.folder, {**world, "list_lag": lag}, rung, kind)
         self.runner.run(self.town.start())
         self.runner.run(self.town.pass_time(7))
 
-    @rule(after=st.integers(0, 14), act=st.sampled_from(FOREIGN))
+    @rule(after=st.integers(0, 14), act=st.sampled_from(ACTS))
     def somebody(self, after, act):
         self.town.plan(after, act)
 
@@ -91,10 +71,19 @@ class Interference(RuleBasedStateMachine):
     def killed(self, after, answered):
         self.town.kill(after, answered=answered)
 
+    @rule(after=st.integers(0, 14), taken=st.booleans())
+    def unanswered(self, after, taken):
+        self.town.lose(after, taken=taken)
+
+    @rule()
+    def edited(self):
+        self.runner.run(self.town.edit())
+
     def teardown(self):
         try:
             if self.town is not None:
                 self.runner.run(self.town.at_rest())
+                self.runner.run(self.town.people_come_once_more())
         finally:
             if self.town is not None:
                 self.runner.run(self.town.end())

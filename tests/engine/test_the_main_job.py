@@ -1,9 +1,16 @@
 """Load rises, the plan follows; load falls, it goes back. Over the simulator's HTTP and a real SQLite file, in fake time."""
 
+import pytest
+
 from autoscaler.core.change import Direction, State
 from autoscaler.core.guards import Why
 from render_client.sim.controls import dashboard
 from tests.support.rig import BUSY, CALM, MVP_ENV, SCALED_ENV, running_rig
+from tests.support.worlds import FEW, name_of
+
+EITHER = pytest.mark.parametrize("render", FEW, ids=name_of)
+"""Over real HTTP each answer of Render's once; in pure functions and without HTTP they are played in every combination."""
+MIGRATES = {"pre_deploy_command": "migrate"}
 
 
 async def test_a_calm_service_is_left_alone(tmp_path):
@@ -14,8 +21,9 @@ async def test_a_calm_service_is_left_alone(tmp_path):
         assert {one.verdict.why for one in rig.passes} == {Why.STEADY}
 
 
-async def test_an_up_writes_plan_then_env_then_one_deploy_and_the_app_runs_with_all_of_it(tmp_path):
-    async with running_rig(tmp_path) as rig:
+@EITHER
+async def test_an_up_writes_plan_then_env_then_one_deploy_and_the_app_runs_with_all_of_it(tmp_path, render):
+    async with running_rig(tmp_path, world=render, service=MIGRATES) as rig:
         rig.load = BUSY
         await rig.run(minutes=5)
         assert rig.writes == ["PATCH", "PUT env-vars/MAX_CONCURRENT", "PUT env-vars/DB_POOL_SIZE", "POST deploys"]
@@ -50,8 +58,9 @@ async def test_the_up_comes_when_its_window_is_over_and_not_before(tmp_path):
         assert len(await rig.changes()) == 1
 
 
-async def test_a_down_writes_env_before_the_plan_after_its_longer_windows(tmp_path):
-    async with running_rig(tmp_path) as rig:
+@EITHER
+async def test_a_down_writes_env_before_the_plan_after_its_longer_windows(tmp_path, render):
+    async with running_rig(tmp_path, world=render, service=MIGRATES) as rig:
         rig.load = BUSY
         await rig.run(minutes=6)
         rig.sim.calls.clear()
@@ -109,8 +118,9 @@ async def test_an_alert_is_told_once_and_changes_nothing(tmp_path):
         assert rig.writes == []
 
 
-async def test_the_tier_that_a_person_set_is_seen_within_the_drift_interval(tmp_path):
-    async with running_rig(tmp_path) as rig:
+@EITHER
+async def test_the_tier_that_a_person_set_is_seen_within_the_drift_interval(tmp_path, render):
+    async with running_rig(tmp_path, world=render, service=MIGRATES) as rig:
         await rig.run(minutes=1)
         dashboard(rig.sim.world, rig.service, rig.clock.now(), plan="standard")
         await rig.run(minutes=1)

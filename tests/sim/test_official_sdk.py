@@ -39,14 +39,16 @@ from render.public_api.models import (
 from render.public_api.types import UNSET
 
 from render_client import RenderClient
+from render_client.sim.plans import spelled
 from tests.support.sim import SERVICE, manual_simulator, world_with
+from tests.support.worlds import FEW, name_of
 
 DEPLOY_ONLY = CreateDeployBody(deploy_mode=DeployMode.DEPLOY_ONLY, clear_cache=UNSET)
 
 
-@pytest.fixture
-async def sim():
-    async with manual_simulator(world_with(deploy_nulls=False)) as running:
+@pytest.fixture(params=(FEW[0], FEW[-1]), ids=name_of)
+async def sim(request):
+    async with manual_simulator(world_with(**request.param, deploy_nulls=False)) as running:
         yield running
 
 
@@ -78,17 +80,18 @@ async def variables_of(sdk):
     return {one.env_var.key: one.env_var.value for one in await get_env_vars_for_service.asyncio(SERVICE, client=sdk)}
 
 
-async def test_the_services_and_a_change_of_plan_are_seen_alike(sdk, ours):
+async def test_the_services_and_a_change_of_plan_are_seen_alike(sim, sdk, ours):
     patch = ServicePATCH(service_details=WebServiceDetailsPATCH(plan=PaidPlan("standard")))
     patched = await update_service.asyncio(SERVICE, client=sdk, body=patch)
     [listed] = await list_services.asyncio(client=sdk)
     got = await retrieve_service.asyncio(SERVICE, client=sdk)
     mine = await ours.retrieve_service(SERVICE)
-    assert mine.service_details.plan == "standard"
+    plan = spelled("standard", sim.world.spec.plan_spelling)
+    assert mine.service_details.plan == plan
     for theirs in (patched, got, listed.service):
         assert (theirs.id, theirs.name, theirs.type_.value) == (mine.id, mine.name, mine.type)
         assert (theirs.suspended.value, theirs.created_at) == (mine.suspended, mine.created_at)
-        assert theirs.service_details.plan.value == "standard"
+        assert theirs.service_details.plan.value == plan
         assert theirs.service_details.num_instances == mine.service_details.num_instances
 
 

@@ -6,6 +6,7 @@ import sys
 import httpx
 import pytest
 
+from render_client.sim import WorldSpec
 from render_client.sim.worldfile import WorldFileError, load_world
 
 WORLD = """\
@@ -82,3 +83,10 @@ def test_a_bad_world_file_exits_2_with_the_problem(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
     assert done.returncode == 2
     assert "world.yaml:1: services:" in done.stderr
+
+
+def test_the_help_names_every_option_of_a_world():
+    command = [sys.executable, "-m", "render_client.sim", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own program
+    options = set(WorldSpec.model_fields) - {"api_key", "owner", "durations", "limits", "services", "blueprints"}
+    assert [option for option in sorted(options) if f"`{option}`" not in told] == []

@@ -1,7 +1,7 @@
 """A Render without HTTP and a notifier without Slack, for tests that stop the engine between any two of its calls."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +12,12 @@ from autoscaler.engine.managed import Managed
 from autoscaler.engine.outbox import deliver
 from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.tick import Ticker
-from autoscaler.errors import OutsideError
+from autoscaler.errors import BadRequestError, OutsideError, RefusedError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Delivery, Failure, PlanSet, ServiceSeen
 from render_client.sim import World, configuration, fleet, lifecycle
 from render_client.sim.clock import Clock, parse_timestamp
+from render_client.sim.plans import spelled
 from render_client.sim.state import Refused, Service
 from tests.support.played import an_order
 
@@ -44,19 +45,21 @@ class PlainRender:
         return ServiceSeen(
             id=service.id,
             name="holisticos-api",
-            plan=details["plan"],
+            plan=spelled(details["plan"], self.world.spec.plan_spelling),
             instances=details["numInstances"],
             suspended=service.suspended,
             has_disk="disk" in details,
             updated_at=parse_timestamp(service.document["updatedAt"]),
-            render_autoscaling=False,
+            render_autoscaling=details.get("autoscaling", {}).get("enabled", False),
+            image_backed=service.image_backed,
         )
 
     async def env(self, service_id: str, names: Sequence[str]) -> dict[str, str]:
         return {name: self.service.env[name].value for name in names if name in self.service.env}
 
     async def failures(self, service_id: str, since: int) -> tuple[Failure, ...]:
-        return ()
+        told = (one for one in self.service.events if one.type == "server_failed" and one.at >= since)
+        return tuple(Failure(one.id, one.at, "oomKilled" in one.details["reason"]) for one in told)
 
     async def plans_set(self, service_id: str, since: int) -> tuple[PlanSet, ...]:
         told = (one for one in self.service.events if one.type == "plan_changed" and one.at >= since)
@@ -65,7 +68,14 @@ class PlainRender:
     async def deploys(self, service_id: str) -> tuple[DeploySeen, ...]:
         visible = self.clock.now() - round(self.world.spec.list_lag * 1000)
         return tuple(
-            DeploySeen(one.id, one.status, one.trigger, one.created_at, one.source.commit.id, one.finished_at)
+            DeploySeen(
+                one.id,
+                one.status,
+                one.trigger,
+                one.created_at,
+                one.source.commit.id if one.source.commit else None,
+                one.finished_at,
+            )
             for one in reversed(self.service.deploys)
             if one.created_at <= visible
         )
@@ -79,18 +89,30 @@ class PlainRender:
         self.writes.append(f"set {name}")
 
     async def set_instances(self, service_id: str, count: int) -> None:
-        fleet.scale(self.world, self.service, count, self.clock.now())
+        with _translated():
+            fleet.scale(self.world, self.service, count, self.clock.now())
         self.writes.append(f"set {count} instances")
 
     async def deploy(self, service_id: str, commit: str | None = None) -> str | None:
-        deploy = lifecycle.request_deploy(self.world, self.service, an_order(self.service, commit), self.clock.now())
+        with _translated():
+            order = an_order(self.world, self.service, commit)
+            deploy = lifecycle.request_deploy(self.world, self.service, order, self.clock.now())
         self.writes.append("ask for a deploy" + (f" of commit {commit}" if commit else " (deploy_only)"))
-        return deploy.id if self.tells else None
+        return deploy.id if self.tells and deploy.status != "queued" else None
 
     async def cancel(self, service_id: str, deploy_id: str) -> None:
         with suppress(Refused):
             lifecycle.cancel(self.world, self.service, self.service.deploy(deploy_id), self.clock.now())
         self.writes.append(f"cancel deploy {deploy_id} of ours")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What Render refuses, in the words of the port."""
+    try:
+        yield
+    except Refused as refused:
+        raise (BadRequestError if refused.status == 400 else RefusedError)(str(refused)) from refused
 
 
 @dataclass

@@ -1,12 +1,12 @@
 """The engine over a Render without HTTP, and people, pushes and bad luck that get between any two of its calls.
 
-town = Town(tmp_folder, overlap="wait")
+town = Town(tmp_folder, world={"overlap": "wait"})
 town.plan(after=3, act=("plan", "starter"))     # before the fourth call of ours from now
 town.pass_time(20)                               # twenty polls
 town.check()
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,39 +19,30 @@ from autoscaler.core.observations import Miss, Missed
 from autoscaler.core.plans import is_smaller, same_plan
 from autoscaler.engine import drift
 from autoscaler.engine.adoption import adopt
+from autoscaler.engine.due import DueQueue
 from autoscaler.engine.managed import Managed
 from autoscaler.engine.outbox import deliver
 from autoscaler.engine.reconciler import Reconciler
+from autoscaler.engine.reload import Reloader, Rota
 from autoscaler.engine.tick import Ticker
+from autoscaler.errors import OutsideError, UnavailableError
 from autoscaler.policyfile import load_text
 from autoscaler.ports import Report
-from render_client.sim import (
-    Durations,
-    ManualClock,
-    ServiceSpec,
-    WorldSpec,
-    configuration,
-    fleet,
-    lifecycle,
-    suspension,
-)
+from render_client.sim import Disk, Durations, ManualClock, ServiceSpec, WorldSpec, suspension
 from render_client.sim.building import build_world
-from render_client.sim.controls import dashboard, fail_next_deploy, push
-from render_client.sim.lifecycle import Order
 from render_client.sim.state import Deploy, Refused, Service
 from tests.support.crashing import Heard, Killed, PlainRender
+from tests.support.meddling import Others
 from tests.support.rig import MVP_ENV, POLICY, SERVICE
 
 POLL = 10
 DRIFT = 60
-LARGE_ENV = {"MAX_CONCURRENT": "40", "DB_POOL_SIZE": "12"}
-FILE = load_text(
-    POLICY.replace(
-        "emergency:", "  - {name: large, plan: pro, env: {MAX_CONCURRENT: 40, DB_POOL_SIZE: 12}}\nemergency:"
-    ).replace("max_changes: 20", "max_changes: 90"),
-    "policy.yaml",
-)
-TIERS = FILE.policy.tiers
+_TEXT = POLICY.replace(
+    "emergency:", "  - {name: large, plan: pro, env: {MAX_CONCURRENT: 40, DB_POOL_SIZE: 12}}\nemergency:"
+).replace("max_changes: 20 per day", "max_changes: 90 per day, respect: 2m")
+FILES = tuple(load_text(text, "policy.yaml") for text in (_TEXT, _TEXT.replace("CURRENT: 20", "CURRENT: 24")))
+"""The policy, and its other edition: one value of the middle tier is another."""
+TIERS = FILES[0].policy.tiers
 MIB = 1024**2
 LOADS = {
     "calm": (2.0, 0.1, 100 * MIB),
@@ -60,6 +51,13 @@ LOADS = {
     "silent": None,
 }
 """Requests a second, their response time in seconds, memory."""
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "plain": {},
+    "pre-deploy": {"pre_deploy_command": "migrate"},
+    "disk": {"disk": Disk()},
+    "image": {"image": "docker.io/holisticos/api:1"},
+}
+"""Of services."""
 
 
 @dataclass
@@ -67,53 +65,66 @@ class Town:
     """One service, our engine, and everybody else."""
 
     folder: Path
-    overlap: str = "override"
-    list_lag: float = 0
+    world: Mapping[str, Any] = field(default_factory=dict)
+    """What this Render does where nobody knows: options of the simulator."""
     rung: int = 0
+    kind: str = "plain"
     clock: ManualClock = field(default_factory=ManualClock)
     load: str = "calm"
     calls: int = 0
     lives: bool = True
     deaths: int = 0
+    edition: int = 0
+    """Of the policy file."""
 
     def __post_init__(self) -> None:
         tier = TIERS[self.rung]
-        spec = ServiceSpec(name="holisticos-api", id=SERVICE, plan=tier.plan, env=dict(tier.env))
-        world = WorldSpec(
-            services=(spec,),
-            durations=Durations(build=40, update=15, drain=0),
-            overlap=self.overlap,
-            list_lag=self.list_lag,
+        spec = ServiceSpec(
+            name="holisticos-api", id=SERVICE, plan=tier.plan, env=dict(tier.env), **KINDS[self.kind]
         )
+        durations = Durations(build=40, update=15, drain=0)
+        world = WorldSpec(services=(spec,), durations=durations, **self.world)
         self.render = PlainRender(build_world(world, self.clock.now() - 1), self.clock)
+        self.others = Others(self.render, self.clock)
         self.url = f"sqlite:///{self.folder}/bot.db"
         self.heard = Heard()
         self.acts: list[tuple[int, Callable[[], None]]] = []
-        self.persons: set[str] = set()
-        """What people hold: names of variables, and `plan` for one that is on no rung."""
-        self.excused_until = 0
-        """Until when the env may be too large for a plan that somebody else set, ms."""
-        self.rolled_back: set[str] = set()
-        self.saved_only = False
         self.judged: set[str] = set()
-        self.log: list[tuple[object, ...]] = []
-        """What others did, and when."""
         self.totals = [0.0, 0.0]
         self.dies_before = self.dies_after = -1
         """At which call of ours the worker is killed: before it is made, or before its answer is known."""
+        self.unanswered: dict[int, bool] = {}
+        """Which calls of ours get no answer, and whether they are taken all the same."""
 
     async def start(self) -> None:
         """As a worker starts."""
         self.store = open_store(self.url)
         clock: Any = _Clock(self.clock)
-        self.managed: Managed = await adopt(FILE, self._between, self.store, clock, fleet_ := {})
+        self.fleet: dict[str, Managed] = {}
+        await adopt(FILES[self.edition], self._between, self.store, clock, self.fleet)
         self.ticker = Ticker(self.store, self, clock, dry_run=False)
-        self.reconciler = Reconciler(self.store, self._between, clock, fleet_)
+        self.reconciler = Reconciler(self.store, self._between, clock, self.fleet)
+
+    @property
+    def managed(self) -> Managed:
+        return self.fleet[SERVICE]
+
+    async def edit(self) -> None:
+        """Somebody saves the other edition of the policy, and the worker that runs follows it."""
+        self.edition = 1 - self.edition
+        if self.lives:
+            rota: Any = Rota(self.fleet, {}, DueQueue(), DueQueue(), _Clock(self.clock), print, print)
+            watch: Any = None  # it is told here what is in force
+            await Reloader(watch, self.store, rota)._renew(self.managed, FILES[self.edition])
 
     def kill(self, after: int, *, answered: bool) -> None:
         """Let the worker die at the call that is so many calls ahead."""
         at = self.calls + 1 + after
         self.dies_before, self.dies_after = (at, -1) if not answered else (-1, at)
+
+    def lose(self, after: int, *, taken: bool) -> None:
+        """Let the call that is so many calls ahead get no answer."""
+        self.unanswered[self.calls + 1 + after] = taken
 
     async def restart(self) -> None:
         """Another process on the same database."""
@@ -132,11 +143,9 @@ class Town:
     def _between(self) -> Any:
         return _Between(self)
 
-    # What others do ---------------------------------------------------------------------------------------------------
-
     def plan(self, after: int, act: tuple[str, ...]) -> None:
-        """Let it happen before the call of ours that is so many calls ahead."""
-        self.acts.append((self.calls + after, lambda: self._act(*act)))
+        """Let others do that before the call of ours that is so many calls ahead."""
+        self.acts.append((self.calls + after, lambda: self.others.act(*act)))
 
     def before_a_call(self) -> None:
         self.calls += 1
@@ -149,69 +158,10 @@ class Town:
                 act()
         self.check()
 
-    def _act(self, what: str, *more: str) -> None:
-        self.log.append((self.clock.now(), what, *more))
-        getattr(self, f"_{what}")(*more)
-
-    def _push(self) -> None:
-        push(self.render.world, self.service, self.clock.now())
-
-    def _plan(self, plan: str, how: str = "deploy") -> None:
-        before = self.service.configured().plan
-        dashboard(self.render.world, self.service, self.clock.now(), plan=plan, deploy=how == "deploy")
-        self._was_set(before, plan)
-        self.saved_only |= how != "deploy"
-
-    def _was_set(self, before: str, plan: str) -> None:
-        """From the next look on the env follows, and within one drift interval it fits."""
-        if not same_plan(before, plan):
-            self.excused_until = self.clock.now() + (DRIFT + 2 * POLL) * 1000
-
-    def _sync(self, plan: str) -> None:
-        """A Blueprint sync."""
-        before = self.service.configured().plan
-        configuration.patch(self.render.world, self.service, {"serviceDetails": {"plan": plan}}, self.clock.now())
-        self._was_set(before, plan)
-        order = Order("blueprint_sync", lifecycle.branch_head(self.service), build=True)
-        lifecycle.request_deploy(self.render.world, self.service, order, self.clock.now())
-
-    def _env(self, name: str, value: str, how: str = "deploy") -> None:
-        dashboard(self.render.world, self.service, self.clock.now(), env={name: value}, deploy=how == "deploy")
-        self.persons.add(name)
-        self.saved_only |= how != "deploy"
-
-    def _rollback(self) -> None:
-        older = [deploy for deploy in self.service.deploys if deploy.status == "deactivated"]
-        if older:
-            order = Order("rollback", older[-1].source, build=False, rollback_of=older[-1])
-            deploy = lifecycle.request_deploy(self.render.world, self.service, order, self.clock.now())
-            self.rolled_back.add(deploy.id)
-
-    def _foreign(self) -> None:
-        """Somebody else's program asks for a deploy through the API."""
-        order = Order("api", lifecycle.branch_head(self.service), build=True)
-        lifecycle.request_deploy(self.render.world, self.service, order, self.clock.now())
-
-    def _suspend(self) -> None:
-        suspension.suspend(self.render.world, self.service, self.clock.now())
-
-    def _resume(self) -> None:
-        suspension.resume(self.render.world, self.service, self.clock.now())
-
-    def _scale(self, count: str) -> None:
-        fleet.scale(self.render.world, self.service, int(count), self.clock.now())
-
-    def _fail(self, stage: str) -> None:
-        fail_next_deploy(self.service, stage)
-
-    def _cancel(self) -> None:
-        if self.service.running_deploy:
-            lifecycle.cancel(self.render.world, self.service, self.service.running_deploy, self.clock.now())
-
     # What we do -------------------------------------------------------------------------------------------------------
 
     async def pass_time(self, polls: int) -> None:
-        """Poll by poll; a worker that is killed is followed by another one at the next poll."""
+        """Poll by poll; a worker that is killed, or does not get started, is followed by another one at the next poll."""
         for _ in range(polls):
             self.clock.advance(POLL)
             self.check()
@@ -222,15 +172,22 @@ class Town:
             except Killed:
                 self.lives = False
                 self.deaths += 1
-                self.log.append((self.clock.now(), "killed"))
-                if self.clock.now() <= self.excused_until:  # the interval is that of a worker that lives
-                    self.excused_until = self.clock.now() + (DRIFT + 2 * POLL) * 1000
+                self.others.log.append((self.clock.now(), "killed"))
+                self.interrupted()
+            except OutsideError:
+                self.interrupted()
             self.check()
+
+    def interrupted(self) -> None:
+        """The interval within which the env fits is that of a worker that lives, and of a Render that answers it."""
+        if self.others.is_excused:
+            self.others.excuse()
 
     async def _poll(self) -> None:
         clock: Any = _Clock(self.clock)
         if self.clock.now() // 1000 % DRIFT < POLL:
-            await drift.look(self.managed, self._between, self.store, clock)
+            with suppress(OutsideError):  # the worker logs it and goes on
+                await drift.look(self.managed, self._between, self.store, clock)
         await self.ticker.tick(self.managed)
         for change in await self.store.due_changes(self.clock.now()):
             await self.reconciler.advance(change)
@@ -266,43 +223,42 @@ class Town:
     # What must hold ---------------------------------------------------------------------------------------------------
 
     def check(self) -> None:
-        """The order property, at this instant: no deploy began an instance whose env belongs to a larger tier than its plan."""
-        now = self.clock.now()
+        """The order property, at this instant: no deploy begins an instance whose env belongs to a larger tier than its plan."""
+        others = self.others
         for deploy in self.service.deploys:
             if deploy.snapshot is None or deploy.id in self.judged:
                 continue
             self.judged.add(deploy.id)
-            if now > self.excused_until and deploy.id not in self.rolled_back:
+            if not others.is_excused and deploy.id not in others.rolled_back:
                 assert self.fits(deploy.snapshot.plan, deploy.snapshot.env), _tell(deploy)
-        if now > self.excused_until and not self.service.suspended and not self.acts:
+        if not others.is_excused and not self.service.suspended:
             configured = self.service.configured()
             assert self.fits(configured.plan, configured.env), f"configured {configured}"
 
     def fits(self, plan: str, env: Any) -> bool:
-        """Whether no value that is not a person's belongs to a larger tier only."""
-        allowed = [tier for tier in TIERS if same_plan(tier.plan, plan) or is_smaller(tier.plan, plan)]
-        larger = [tier for tier in TIERS if tier not in allowed]
+        """Whether no value that is not a person's belongs to a larger tier only, in either edition of the policy."""
+        tiers = [tier for file in FILES for tier in file.policy.tiers]
+        allowed = [tier for tier in tiers if same_plan(tier.plan, plan) or is_smaller(tier.plan, plan)]
+        larger = [tier for tier in tiers if tier not in allowed]
         for name in MVP_ENV:
             too_large = {tier.env[name] for tier in larger} - {tier.env[name] for tier in allowed}
-            if name not in self.persons and env.get(name) in too_large:
+            if env.get(name) in too_large and (name, env.get(name)) not in self.others.persons:
                 return not allowed  # on a plan below the ladder nothing fits
         return True
 
-    async def at_rest(self) -> list[Change]:
+    async def at_rest(self, polls: int = 120) -> list[Change]:
         """In the end, calm and left alone: nothing is open, what is configured runs, the record is whole."""
         self.acts.clear()
+        self.unanswered.clear()
+        self.dies_before = self.dies_after = -1
         self.load = "calm"
         self.service.fail_next = None
         with suppress(Refused):
             suspension.resume(self.render.world, self.service, self.clock.now())
-        await self.pass_time(6 * 20)
+        await self.pass_time(polls)
         changes = await self.store.changes()
         assert not [change for change in changes if change.state.is_open], changes
-        if not self.saved_only and not self.rolled_back:
-            configured, running = self.service.configured(), self.service.serving()[-1].snapshot
-            assert same_plan(configured.plan, running.plan), (configured, running, changes)
-            for name in set(MVP_ENV) - self.persons:
-                assert configured.env.get(name) == running.env.get(name), (configured, running, changes)
+        self._check_running(changes)
         for change in changes:
             journal = await self.store.journal(change.id)
             assert [entry.number for entry in journal] == list(range(1, len(journal) + 1))
@@ -311,6 +267,39 @@ class Town:
             assert len(change.attempts) <= 3, change
             assert len(asked) <= 3 * 2 + len(change.given_back), journal
         return changes
+
+    def _check_running(self, changes: list[Change]) -> None:
+        """What is configured runs, unless somebody has left it so; with a disk nothing is deployed for env values alone."""
+        others = self.others
+        if others.saved_only or others.rolled_back or self.kind == "disk":
+            return
+        configured, running = self.service.configured(), self.service.serving()[-1].snapshot
+        assert same_plan(configured.plan, running.plan), (configured, running, changes)
+        for name in set(MVP_ENV) - {name for name, _ in others.persons}:
+            assert configured.env.get(name) == running.env.get(name), (configured, running, changes)
+
+    async def people_come_once_more(self) -> None:
+        """After all that: what somebody sets is there again whenever its rung is, and a plan that somebody sets is followed."""
+        tier = self.managed.state.tier
+        if tier == TIERS[0].name:
+            self.others.act("env", "DB_POOL_SIZE", "77")
+            await self.pass_time(DRIFT // POLL + 2)
+            if await self.comes("busy", 60, lambda now: now != tier) and await self._comes(
+                "calm", 90, lambda now: now == tier
+            ):
+                assert self.service.configured().env["DB_POOL_SIZE"] == "77"
+        for plan in ("standard", "starter"):
+            self.others.act("plan", plan)
+            await self.pass_time(DRIFT // POLL + 3)
+
+    async def comes(self, load: str, polls: int, there: Callable[[str | None], bool]) -> bool:
+        """Whether under that load it gets there within so many polls."""
+        self.load = load
+        for _ in range(polls):
+            if there(self.managed.state.tier):
+                return True
+            await self.pass_time(1)
+        return False
 
 
 class _Between:
@@ -323,11 +312,19 @@ class _Between:
         call = getattr(self._town.render, name)
 
         async def called(*arguments: Any, **named: Any) -> Any:
-            self._town.before_a_call()
+            town = self._town
+            town.before_a_call()
+            taken = town.unanswered.pop(town.calls, None)
+            if taken is not None:
+                town.interrupted()
+            if taken is False:
+                raise UnavailableError("Render is away")
             result = await call(*arguments, **named)
-            self._town.check()
-            if self._town.calls == self._town.dies_after:
+            town.check()
+            if town.calls == town.dies_after:
                 raise Killed
+            if taken:
+                raise UnavailableError("no answer", may_have_acted=True)
             return result
 
         return called

@@ -53,7 +53,7 @@ READS = frozenset(
         "due_changes",
     }
     | {"last_verdicts", "undelivered", "leases", "alive", "unfinished", "heartbeats"}
-    | {"find_service", "env", "deploys", "failures", "samples", "fetch"}
+    | {"env_seen", "find_service", "env", "deploys", "failures", "plans_set", "samples", "fetch"}
 )
 """The calls after which everything that lasts is as before."""
 

@@ -32,8 +32,10 @@ from autoscaler.core.steps import (
     refused,
 )
 from render_client.sim import Durations, ServiceSpec, WorldSpec, configuration, fleet, lifecycle
+from render_client.sim import World as Render
 from render_client.sim.building import build_world
 from render_client.sim.lifecycle import Order
+from render_client.sim.plans import named, spelled
 from render_client.sim.state import Refused, Service, Snapshot, Source
 
 SERVICE = "srv-cukr0123456789abcdef"
@@ -72,10 +74,10 @@ class Answer:
 FINE = Answer()
 
 
-def an_order(service: Service, commit: str | None) -> Order:
-    """What a request for a deploy asks for: the newest build, or a build of that commit."""
+def an_order(world: Render, service: Service, commit: str | None) -> Order:
+    """What a request for a deploy asks for: the build that is there, or a build of that commit."""
     if commit is None:
-        return Order("api", lifecycle.newest_build(service), build=False)
+        return lifecycle.deploy_only(world, service)
     found = next(one for one in service.commits if one.id == commit)
     return Order("api", Source(found, None), build=True)
 
@@ -97,7 +99,7 @@ class Played:
         self.render = build_world(WorldSpec(services=(spec,), durations=durations, **world), START - 1)
         self.change = change
         self.writes: list[Write] = []
-        """Those that Render took."""
+        """Those that Render took; a plan by its older name."""
         self.states: list[State] = []
         self.asked_in_walk: Counter[bool] = Counter()
         self.answers: Callable[[Write], Answer] = lambda write: FINE
@@ -114,9 +116,13 @@ class Played:
 
     @property
     def configured(self) -> tuple[str, int, dict[str, str]]:
-        """Plan, count and env that the next deploy runs with."""
+        """Plan, count and env that the next deploy runs with; the plan by its older name, however Render spells it."""
         seen = self.service.configured()
         return seen.plan, int(self.service.details["numInstances"]), dict(seen.env)
+
+    def shown(self, plan: str) -> str:
+        """A plan as this Render spells it."""
+        return spelled(plan, self.render.spec.plan_spelling)
 
     @property
     def running(self) -> Snapshot:
@@ -126,12 +132,12 @@ class Played:
     def observe(self) -> World:
         """As the reconciler looks."""
         service = self.service
-        plan, instances, env = self.configured
+        _, instances, env = self.configured
         app = self._app()
         visible = self.now - round(self.render.spec.list_lag * 1000)
         deploys = [deploy for deploy in reversed(service.deploys) if deploy.created_at <= visible]
         return World(
-            plan=plan,
+            plan=self.shown(service.details["plan"]),
             instances=instances,
             env={name: value for name, value in env.items() if name in self.change.target.env},
             deploys=tuple(
@@ -194,7 +200,8 @@ class Played:
         self.change = attempted(self.change, write, self.now)
         if isinstance(write, AskDeploy):
             self.asked_in_walk[self.change.walking_back is not None] += 1
-        answer = self.answers(write)
+        plainly = SetPlan(named(write.plan)) if isinstance(write, SetPlan) else write
+        answer = self.answers(plainly)
         deploy = None
         if answer.refusal:
             self._become(refused(self.change, write, answer.refusal, self.now, bad_request=answer.bad_request).change)
@@ -206,7 +213,7 @@ class Played:
                 bad = error.status == 400
                 self._become(refused(self.change, write, error.message, self.now, bad_request=bad).change)
                 return
-            self.writes.append(write)
+            self.writes.append(plainly)
         if answer.heard:
             self.change = confirmed(self.change, write, deploy)
 
@@ -223,7 +230,7 @@ class Played:
                 with suppress(Refused):  # it has ended already
                     lifecycle.cancel(self.render, service, service.deploy(deploy_id), self.now)
             case AskDeploy(commit=commit) | Redeploy(commit=commit):
-                deploy = lifecycle.request_deploy(self.render, service, an_order(service, commit), self.now)
+                deploy = lifecycle.request_deploy(self.render, service, an_order(self.render, service, commit), self.now)
                 return None if deploy.status == "queued" else deploy.id
         return None
 

@@ -19,6 +19,7 @@ DEPLOY_LIMIT = 3 * HOUR
 
 _FAILED = frozenset({"pre_deploy_failed", "update_failed"})
 """Ways in which a `deploy_only` can fail: it builds nothing."""
+_ENDED_BADLY = frozenset({*_FAILED, "build_failed", "canceled"})
 
 
 def deploy(change: Change, world: World, now: int, look_every: int) -> Step:
@@ -147,32 +148,43 @@ def owed(change: Change, world: World, now: int, look_every: int) -> Redeploy | 
 
 
 def _cancelled_by_ours(change: Change, world: World, now: int, look_every: int) -> Redeploy | Wait | None:
-    """Somebody's deploy that began between our last look and our request, and was cancelled by it: it is asked for again.
+    """Somebody's deploy that began between our last look and our request, and did not survive it: it is asked for again.
 
     Whichever request of ours it was, also one of a change whose place this one took.
     """
     for attempt in (*change.earlier, *change.attempts):
-        found = _cancelled_by(attempt, world)
+        found = _cancelled_by(attempt, world, change.given_back)
         if found is not None and (step := _give_back(change, *found, now, look_every)) is not None:
             return step
     return None
 
 
-def _cancelled_by(attempt: Attempt, world: World) -> tuple[DeploySeen, tuple[DeploySeen, ...]] | None:
-    """Their deploy, and what is newer than ours.
+def _cancelled_by(
+    attempt: Attempt, world: World, given_back: tuple[str, ...]
+) -> tuple[DeploySeen, tuple[DeploySeen, ...]] | None:
+    """Their deploy, and what is newer than ours: cancelled, or, where deploys wait for each other, replaced by the build from before.
 
-    One that only has our commit brings nothing that ours does not; a rollback brings env vars, which no request can.
+    One that only has our commit brings nothing that ours does not; a rollback brings env vars, which no request can. Once
+    somebody has deployed something newer, that is what they want to have live.
     """
     ours = next((one for one in world.deploys if is_ours(one, attempt) and one.created_at >= attempt.newest_at), None)
     if ours is None:
         return None
     place = world.deploys.index(ours)
+    newer = world.deploys[:place]
+    if any(one.status not in _ENDED_BADLY and (one.trigger == "rollback" or _is_news(one, ours)) for one in newer):
+        return None
     for one in world.deploys[place + 1 :]:
         if one.id == attempt.newest_before or one.created_at < attempt.newest_at:
             return None
         by_us = one.status == "canceled" and abs((one.finished_at or 0) - ours.created_at) <= AT_ONCE
-        if by_us and one.trigger != "rollback" and _is_news(one, ours):
-            return one, world.deploys[:place]
+        was_live = one.status == "deactivated" and ours.status in {"live", "deactivated"}
+        if was_live and given_back and one.id not in given_back:
+            return None  # it is ours, and what was taken for that is what was given back
+        if (by_us or was_live) and one.trigger != "rollback" and _is_news(one, ours):
+            return one, newer
+        if was_live:
+            return None  # older ones were replaced by that, and not by ours
     return None
 
 
