@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the tests' Postgres and values
 
 from autoscaler.adapters.store import SqlStore, open_store
-from autoscaler.adapters.store.bodies import dump
+from autoscaler.adapters.store.bodies import dump, dump_row
 from tests.support.postgres import NoPostgresError, postgres_server
 from tests.support.stored import a_pass, a_reading, a_verdict
 
@@ -33,7 +33,7 @@ def floor(folder: Path, synchronous: str) -> Round:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("CREATE TABLE bytes (number INTEGER PRIMARY KEY, body TEXT)")
-    body = dump(a_reading()) + dump(a_verdict())
+    body = dump_row(a_reading()) + dump(a_verdict())
 
     async def run(passes: int) -> float:
         began = time.perf_counter()

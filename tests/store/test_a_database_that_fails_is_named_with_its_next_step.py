@@ -11,6 +11,7 @@ from sqlalchemy import event
 
 from autoscaler.adapters.store import open_store
 from autoscaler.adapters.store.address import parse
+from autoscaler.core.observations import Miss, Missed
 from autoscaler.errors import StoreError, UsageError
 from tests.support.postgres import PASSWORD
 from tests.support.stored import SERVICE, a_pass, a_reading
@@ -107,10 +108,21 @@ async def test_a_full_disk_keeps_nothing_of_the_pass(tmp_path, open_another):
     with store.database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 40")
     await store.record(a_pass(a_reading()))
-    huge = a_pass(a_reading(2), a_reading(3, settings={"BIG": "x" * 400_000}))
+    huge = a_pass(a_reading(2), Missed(3, Miss.MISCONFIGURED, "x" * 400_000))
     assert "database or disk is full. The disk is full: make room" in await _fails(store.record(huge))
     assert await store.observations(SERVICE, 0) == [a_reading()]
     await store.record(a_pass(a_reading(4)))
+
+
+async def test_what_postgres_says_is_told_without_the_statement(store):
+    if store.address.file is not None:
+        pytest.skip("SQLite's words hold no statement")
+    with store.database.engine.connect() as connection, connection.begin():
+        connection.exec_driver_sql("ALTER TABLE observations RENAME TO gone")
+    words = await _fails(store.record(a_pass(a_reading())))
+    with store.database.engine.connect() as connection, connection.begin():
+        connection.exec_driver_sql("ALTER TABLE gone RENAME TO observations")
+    assert words.endswith('relation "observations" does not exist. Please report this (SQLSTATE 42P01).')
 
 
 async def test_a_postgres_that_is_not_there(open_another):

@@ -1,67 +1,114 @@
-import signal
+"""Killed at any moment of a commit, a process leaves all of its transaction or nothing, and all that it had acknowledged."""
+
+import random
 import sqlite3
 import subprocess
 import sys
-import textwrap
+from contextlib import closing
 
 import pytest
 
 from autoscaler.adapters.store import open_store
+from autoscaler.adapters.store.tables import HEAD
 from autoscaler.core.change import State
-from tests.support.stored import SERVICE
+from autoscaler.core.durations import MINUTE
+from tests.store.dying import PRUNED_BEFORE
+from tests.store.first_release import ROWS, left_by_the_first_release
+from tests.support.checkout import ROOT
+from tests.support.stored import SERVICE, a_pass, a_reading
 
-WRITER = textwrap.dedent(
-    """
-    import asyncio, itertools, sys
-    from autoscaler.adapters.store import open_store
-    from autoscaler.core.change import JournalEntry, State
-    from autoscaler.core.guards import Why
-    from tests.support.stored import a_change, a_pass, a_reading, a_verdict, an_event
-
-    async def write():
-        store = open_store(sys.argv[1])
-        await store.migrate()
-        for number in itertools.count():
-            name = f"chg-{number:06}"
-            change = a_change(name, created_at=number)
-            verdict = a_verdict(number, why=(Why.STEADY, Why.COOLDOWN)[number % 2])
-            await store.record(a_pass(a_reading(number), verdict=verdict, change=change, events=(an_event(f"{name}-a"),)))
-            done = a_change(name, created_at=number, state=State.DONE)
-            step = JournalEntry(name, 1, number, "set plan standard")
-            await store.save_change(done, journal=[step], events=[an_event(f"{name}-b")])
-            print(number, flush=True)
-
-    asyncio.run(write())
-    """
-)
+ENDED = {"before": "SIGKILL", "after": "SIGKILL", "within": "SIGALRM", "writing": "SIGXFSZ", "never": "0"}
+MOST = 100_000
 
 
-def _write_and_be_killed(url: str, acknowledged: int) -> int:
-    """The number of the last pass that the writer said was kept."""
-    command = [sys.executable, "-c", WRITER, url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:  # noqa: S603 - our own interpreter
-        lines = [writer.stdout.readline() for _ in range(acknowledged)]
-        writer.send_signal(signal.SIGKILL)
-        lines += writer.stdout.readlines()  # what it said between the last line that we read and its end
-    assert writer.returncode == -signal.SIGKILL
-    return int([line for line in lines if line.endswith("\n")][-1])
+@pytest.fixture
+def die(tmp_path):
+    """Let processes do `work` on the database and die, one after the other; what they had acknowledged."""
+
+    def _die(url, work, deaths):
+        acknowledged = tmp_path / "acknowledged"
+        acknowledged.touch()
+        command = [sys.executable, "-m", "tests.store.dying", url, work, str(acknowledged), *deaths]
+        ends = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.split()  # noqa: S603 - our own interpreter
+        assert ends == [ENDED[death.split()[0]] for death in deaths]
+        return acknowledged.read_text().splitlines()
+
+    return _die
 
 
-@pytest.mark.parametrize("acknowledged", (1, 20))
-async def test_after_kill_9_every_acknowledged_pass_is_there_and_none_is_half_written(tmp_path, acknowledged):
-    file = tmp_path / "autoscaler.db"
-    url = f"sqlite:///{file}"
-    last = _write_and_be_killed(url, acknowledged)
+def deaths(url, *, commits, times):
+    """Around every commit, and within it at moments that are drawn, so many times."""
+    drawn = random.Random(7)
+    yield from (f"{how} {number}" for number in range(1, commits + 1) for how in ("before", "after"))
+    yield from (f"within {drawn.randint(1, commits)} {drawn.randint(1, 2_000)}" for _ in range(times))
+    if url.startswith("sqlite"):
+        yield from (f"writing {drawn.randint(2, commits)} {drawn.randint(1, 30_000)}" for _ in range(times))
 
-    store = open_store(url)
-    changes = await store.changes(limit=100_000)
-    done = [one for one in changes if one.state is State.DONE]
-    assert len(done) > last
+
+async def test_every_acknowledged_pass_is_there_and_none_is_half_written(migrated_url, reopen, die):
+    heard = die(migrated_url, "passes", list(deaths(migrated_url, commits=6, times=12)))
+    store = reopen()
+    changes = await store.changes(limit=MOST)
+    done = {one.id for one in changes if one.state is State.DONE}
+    assert {f"chg-{int(line.split()[1]):06}" for line in heard} <= {one.id for one in changes}
+    assert {f"chg-{int(line.split()[1]):06}" for line in heard if line.startswith("done")} <= done
     assert len(changes) - len(done) in {0, 1}
-    assert len(await store.observations(SERVICE, 0)) == len(await store.verdicts(limit=100_000)) == len(changes)
-    assert [len(await store.journal(one.id)) for one in changes] == [one.state is State.DONE for one in changes]
+    assert len(await store.observations(SERVICE, 0)) == len(await store.verdicts(limit=MOST)) == len(changes) > 20
+    assert [len(await store.journal(one.id)) for one in changes] == [one.id in done for one in changes]
+    told = [one.event.id for one in await store.undelivered(MOST, MOST)]
+    assert sorted(told) == sorted([*(f"{one.id}-a" for one in changes), *(f"{name}-b" for name in done)])
+    if store.address.file is not None:
+        with closing(sqlite3.connect(store.address.file)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+async def test_a_log_that_breaks_off_anywhere_holds_the_passes_before_it(tmp_path, migrated_file):
+    """What a machine without power leaves of SQLite's log: a part, and after that nothing, zeros or noise."""
+    file, log = tmp_path / "autoscaler.db", tmp_path / "autoscaler.db-wal"
+    file.write_bytes(migrated_file.read_bytes())
+    store, drawn = open_store(f"sqlite:///{file}"), random.Random(7)
+    kept = [0]
+    for number in range(6):
+        await store.record(
+            a_pass(a_reading(number), a_reading(number, settings={"NOISE": drawn.randbytes(4_000).hex()}))
+        )
+        kept.append(log.stat().st_size)
+    database, whole = file.read_bytes(), log.read_bytes()
     await store.close()
-    connection = sqlite3.connect(file)
-    assert connection.execute("SELECT count(*) FROM events").fetchone() == (len(changes) + len(done),)
-    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    connection.close()
+    for cut in (*kept, *(drawn.randrange(len(whole)) for _ in range(60))):
+        for tail in (b"", bytes(5_000), drawn.randbytes(5_000)):
+            file.write_bytes(database)
+            log.write_bytes(whole[:cut] + tail)
+            with closing(sqlite3.connect(file)) as connection:
+                count = connection.execute("SELECT count(*) FROM observations").fetchone()
+                assert count == (2 * (sum(size <= cut for size in kept) - 1),)
+                assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+async def test_a_migration_that_is_killed_has_not_begun(url, open_another, die):
+    await left_by_the_first_release(url)
+    drawn, store = random.Random(7), open_another(url)
+    is_file = store.address.file is not None
+    die(url, "migrate", ["before 1", *(f"writing 1 {drawn.randint(1, 8_000)}" for _ in range(6) if is_file)])
+    assert _revision(store) == "0001"
+    die(url, "migrate", ["within 1 200"])
+    assert _revision(store) in {"0001", HEAD}
+    die(url, "migrate", ["never"])
+    assert len(await store.observations(SERVICE, 0)) == ROWS.count("INTO observations")
+
+
+def _revision(store):
+    with store.database.engine.connect() as connection:
+        return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
+
+
+async def test_a_prune_that_is_killed_has_summed_nothing_twice_and_nothing_is_missing(store, migrated_url, die):
+    await store.record(a_pass(*(a_reading(number * MINUTE // 2) for number in range(12_000))))
+    hours = await store.hours(SERVICE, 0)
+    assert (len(hours), hours[0].increases["requests"]) == (100, 120 * 12.0)
+    die(migrated_url, "prune", list(deaths(migrated_url, commits=3, times=6)))
+    assert await store.hours(SERVICE, 0) == hours
+    left = len(await store.observations(SERVICE, 0))
+    assert 0 < left < 12_000
+    assert await store.prune(PRUNED_BEFORE) == left
+    assert await store.hours(SERVICE, 0) == hours

@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from autoscaler.adapters.store.packing import pack, unpack
 from autoscaler.core.change import Change, JournalEntry
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
@@ -67,7 +68,27 @@ def load(shape: type[Value], body: str) -> Value:
     try:
         return cast("Value", _ADAPTERS[shape].validate_json(body))
     except ValidationError as error:
-        raise StoreError(
-            f"A stored {shape.__name__} can't be read ({error.error_count()} problems, first: {error.errors()[0]['msg']}): "
-            "was the row edited by hand, or written by a later release? Run the release that wrote it."
-        ) from None
+        problem = f"{error.error_count()} problems, first: {error.errors()[0]['msg']}"
+        raise _unreadable(shape, problem) from None
+
+
+def dump_row(observation: Observation) -> str:
+    """The body of its row: readings are packed, for they take nearly all of the room."""
+    body = dump(observation)
+    return pack(body) if isinstance(observation, Reading) else body
+
+
+def load_row(shape: type[Value], row: str) -> Value:
+    """The value of an observation's row, packed or not. Raises StoreError as `load` does."""
+    try:
+        body = unpack(row)
+    except ValueError as error:
+        raise _unreadable(shape, str(error)) from None
+    return load(shape, body)
+
+
+def _unreadable(shape: type, problem: str) -> StoreError:
+    return StoreError(
+        f"A stored {shape.__name__} can't be read ({problem}): "
+        "was the row edited by hand, or written by a later release? Run the release that wrote it."
+    )

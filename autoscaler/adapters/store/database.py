@@ -67,6 +67,8 @@ class Database:
                 if not self._checked:
                     schema.check(connection, self.address)
                     self._checked = True
+                elif writes:
+                    schema.check_again(connection, self.address)
                 return work(connection)
         except SQLAlchemyError as error:
             # Without its cause: a driver's exception may hold the URL or the values of a row.

@@ -16,8 +16,8 @@ from autoscaler.adapters.store.tables import SCHEMA
 POSTGRES_CONNECTIONS = 3
 """At most, so that the app's own small database can be shared (design, "Where state lives")."""
 
-SQLITE_BUSY_MS = 5_000
-"""How long a statement waits for another process's lock before it fails."""
+BUSY_MS = 5_000
+"""How long a statement waits for another process's lock before it fails: a worker says what stops it, and tries again."""
 
 _POSTGRES_DEFAULTS = {
     "connect_timeout": "10",
@@ -45,7 +45,7 @@ def _sqlite(address: Address, *, read_only: bool) -> Engine:
         max_overflow=0,
         hide_parameters=True,
         # None: the driver begins no transaction of its own accord, `_begin` does.
-        connect_args={"timeout": SQLITE_BUSY_MS / 1000, "isolation_level": None, "check_same_thread": False},
+        connect_args={"timeout": BUSY_MS / 1000, "isolation_level": None, "check_same_thread": False},
     )
 
     def _connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -83,6 +83,7 @@ def _postgres(address: Address, *, read_only: bool) -> Engine:
         # Outside a transaction: a rollback would take the settings back.
         connection.autocommit = True
         _run(connection, f"SET search_path TO {SCHEMA}")
+        _run(connection, f"SET lock_timeout TO {BUSY_MS}")
         if read_only:
             _run(connection, "SET default_transaction_read_only TO on")
         connection.autocommit = False
@@ -106,7 +107,7 @@ def _is_busy(error: BaseException) -> bool:
 
 @retry(
     retry=retry_if_exception(_is_busy),
-    stop=stop_after_delay(SQLITE_BUSY_MS / 1000),
+    stop=stop_after_delay(BUSY_MS / 1000),
     wait=wait_random(0, 0.05),
     reraise=True,
 )

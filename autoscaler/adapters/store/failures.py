@@ -10,7 +10,7 @@ from autoscaler.errors import StoreError
 _CHECK_URL = "Check host, port and database in DATABASE_URL, and that the database is running."
 
 _SQLITE = {
-    sqlite3.SQLITE_BUSY: "Another process holds its lock for long: is a second worker or a backup running?",
+    sqlite3.SQLITE_BUSY: "Another process holds its lock for long: is a second worker or a backup running? A worker tries again on its next pass.",
     sqlite3.SQLITE_READONLY: "Give this user the right to write the file and its folder.",
     sqlite3.SQLITE_CANTOPEN: "The folder must exist, and this user must be able to write in it; `autoscaler run` creates the file.",
     sqlite3.SQLITE_FULL: "The disk is full: make room, nothing of this pass was kept.",
@@ -26,6 +26,7 @@ _POSTGRES_STATES = {
     "42501": "This role needs CREATE on the database (or a schema `autoscaler` that it owns).",
     "25006": "This server takes no writes: use the primary's URL, not a replica's.",
     "53100": "The database's disk is full: make room, nothing of this pass was kept.",
+    "55P03": "Another session holds a lock for long: is a migration or a VACUUM FULL running? A worker tries again on its next pass.",
     "53300": "The server has no connection left (this program takes three at most).",
     "57": "The server is stopping or starting: it is tried again on the next pass.",
 }
@@ -46,7 +47,9 @@ _POSTGRES_WORDS = {
 def store_error(address: Address, error: SQLAlchemyError) -> StoreError:
     """What failed, where, and what to do next; never the password, a statement or its parameters."""
     cause = getattr(error, "orig", None) or error
-    words = address.hide(" ".join(str(cause).split())).rstrip(".")
+    # Postgres' text goes on with a line of the statement; its first sentence stands by itself too.
+    said = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause)
+    words = address.hide(" ".join(said.split())).rstrip(".")
     advice = _sqlite_advice(cause) if address.file else _postgres_advice(cause, words)
     return StoreError(f"{address.where}: {words}. {advice}")
 

@@ -22,7 +22,18 @@ _one_at_a_time = threading.Lock()
 
 def check(connection: Connection, address: Address) -> None:
     """Raises StoreError unless the schema is this release's own."""
-    found = revision(connection)
+    _judge(revision(connection), address)
+
+
+def check_again(connection: Connection, address: Address) -> None:
+    """The same before each write, at the cost of one look: a newer release may have come since. It stays so until the commit.
+
+    On Postgres this look locks the table against the lock that `migrate` takes; SQLite has one writer.
+    """
+    _judge(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none(), address)
+
+
+def _judge(found: str | None, address: Address) -> None:
     if found is None:
         raise StoreError(f"{address.where} holds no data of this program yet. `autoscaler run` creates its tables.")
     if found > HEAD:
@@ -37,6 +48,8 @@ def migrate(connection: Connection, address: Address) -> None:
     """Bring the schema up to date within the transaction of `connection`. Raises StoreError when it is newer than this release."""
     if connection.dialect.name == "postgresql":
         # Held until the commit: of two workers that start at once, the second waits and then finds nothing to do.
+        # However long it takes: a large table may have to be gone through, and a backup may be running.
+        connection.execute(sa.text("SET LOCAL lock_timeout TO 0"))
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
         # Looked at first: IF NOT EXISTS asks for the right to create even when there is nothing to create.
         if not connection.scalar(sa.text("SELECT 1 FROM pg_namespace WHERE nspname = :name"), {"name": SCHEMA}):
@@ -46,6 +59,9 @@ def migrate(connection: Connection, address: Address) -> None:
         return
     if found is not None and found > HEAD:
         raise _newer(address, found)
+    if found is not None and connection.dialect.name == "postgresql":
+        # What workers of the older release are writing comes first, what they begin to write finds that they are the older one.
+        connection.execute(sa.text("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE"))
     _upgrade(connection, address)
 
 

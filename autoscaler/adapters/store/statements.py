@@ -16,8 +16,10 @@ from autoscaler.adapters.store.bodies import (
     TIER_CHANGED,
     TOLD,
     dump,
+    dump_row,
     kind_of,
     load,
+    load_row,
 )
 from autoscaler.adapters.store.tables import changes, events, heartbeats, journal, observations, pauses, verdicts
 from autoscaler.adapters.store.upserts import upsert
@@ -38,7 +40,7 @@ def add_observations(connection: Connection, service_id: str, seen: Sequence[Obs
     if connection.dialect.name == "postgresql" and any(isinstance(one, Told) for one in seen):
         # Numbers are given out before commits: a word with a lower number than one that was heard already would go unheard.
         connection.execute(sa.text("LOCK TABLE observations IN SHARE ROW EXCLUSIVE MODE"))
-    rows = [{"service_id": service_id, "at": one.at, "kind": kind_of(one), "body": dump(one)} for one in seen]
+    rows = [{"service_id": service_id, "at": one.at, "kind": kind_of(one), "body": dump_row(one)} for one in seen]
     if rows:
         connection.execute(sa.insert(observations), rows)
 
@@ -50,7 +52,7 @@ def observations_since(connection: Connection, service_id: str, since: int) -> l
         .where(observations.c.service_id == service_id, observations.c.at >= since, observations.c.kind.in_(KINDS))
         .order_by(observations.c.number)
     )
-    return [load(KINDS[kind], body) for kind, body in connection.execute(query)]
+    return [load_row(KINDS[kind], body) for kind, body in connection.execute(query)]
 
 
 def tier_changes(connection: Connection, service_id: str) -> list[TierChanged]:

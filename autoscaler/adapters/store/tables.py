@@ -11,7 +11,7 @@ from sqlalchemy.engine import Dialect
 
 from autoscaler.core.change import OPEN
 
-HEAD = "0002"
+HEAD = "0003"
 """The revision that this release reads and writes. Revisions are numbers of four digits, so that they compare as text."""
 
 SCHEMA = "autoscaler"
@@ -20,15 +20,20 @@ UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 """Postgres refuses NUL, both databases refuse half a surrogate pair; a message from outside may hold either."""
 
 
+def clean(text: str) -> str:
+    """The text with U+FFFD where a character can't be stored."""
+    return UNSTORABLE.sub("\ufffd", text)
+
+
 class CleanText(sa.TypeDecorator[str]):
-    """Text that any database takes: U+FFFD stands where a character can't be stored."""
+    """Text that any database takes."""
 
     impl = sa.Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Python to database."""
-        return None if value is None else UNSTORABLE.sub("\ufffd", value)
+        return None if value is None else clean(value)
 
 
 metadata = sa.MetaData(
@@ -51,8 +56,8 @@ def _text(name: str, *, nullable: bool = False, **options: Any) -> sa.Column[str
     return sa.Column(name, CleanText, nullable=nullable, **options)
 
 
-def _time(name: str, *, nullable: bool = False) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=nullable)
+def _time(name: str, *, nullable: bool = False, **options: Any) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=nullable, **options)
 
 
 def _partial(name: str, *columns: str, where: sa.TextClause, unique: bool = False) -> sa.Index:
@@ -70,6 +75,15 @@ observations = sa.Table(
     sa.Index("ix_observations_service_id_at", "service_id", "at"),
     _partial("ix_observations_tier_changes", "service_id", where=sa.text("kind = 'tier_changed'")),
 )
+
+hours = sa.Table(
+    "hours",
+    metadata,
+    _text("service_id", primary_key=True),
+    _time("hour", primary_key=True, autoincrement=False),
+    _text("body"),
+)
+"""What readings of more than 30 days ago have become: one an hour."""
 
 verdicts = sa.Table(
     "verdicts",
