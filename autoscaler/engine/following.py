@@ -72,8 +72,7 @@ def _compare(
     stray = {
         name
         for name, value in differs.items()
-        if _is_of(managed, others, name, value)
-        or (stayed.get(name) == value and not _is_theirs(managed, name, value))
+        if _is_of(managed, others, name, value) or (stayed.get(name) == value and not _is_theirs(managed, name, value))
     }
     if running.by is not None and not _is_next(managed):
         stray = set()  # what we left was whole: each of them is somebody's choice

@@ -1,4 +1,4 @@
-"""Reading a world from YAML: the fields of `WorldSpec`, such as
+"""Reading a world from YAML: the fields of `WorldSpec`, such as these.
 
     plan_spelling: compute
     env_touches: no

@@ -11,7 +11,7 @@ from render_client.sim.building import build_world
 from render_client.sim.controls import dashboard, fail_next_deploy, push
 from render_client.sim.lifecycle import Order
 from render_client.sim.state import Commit, Source
-from tests.support.played import DOWN, FINE, LARGE, SERVICE, SMALL, START, UP, Answer, Played
+from tests.support.played import DOWN, LARGE, SERVICE, SMALL, START, UP
 
 
 def asked(played):

@@ -12,8 +12,8 @@ from tests.support.interfering import DRIFT, POLL, TIERS, Town
 from tests.support.matrix import lived
 from tests.support.matrix_lives import bench
 from tests.support.matrix_scenes import SCENES
-from tests.support.worlds import name_of, pairwise, worlds
 from tests.support.worlds import answers as every
+from tests.support.worlds import name_of, pairwise, worlds
 
 INTERVAL = DRIFT // POLL
 """One drift interval, in polls."""
@@ -140,7 +140,9 @@ async def test_a_pre_deploy_command_that_fails_turns_a_change_back_where_it_runs
 
 
 @pytest.mark.parametrize("how", ("deploy", "save"))
-async def test_values_from_before_an_edit_of_the_policy_do_not_stay_on_the_smaller_plan_that_somebody_sets(tmp_path, how):
+async def test_values_from_before_an_edit_of_the_policy_do_not_stay_on_the_smaller_plan_that_somebody_sets(
+    tmp_path, how
+):
     async with living(tmp_path, rung=1) as town:
         await town.edit()
         await town.pass_time(INTERVAL)

@@ -18,6 +18,7 @@ from tests.support.worlds import any_world
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where a database costs no disk."""
 
+
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
     """A migrated, empty database."""

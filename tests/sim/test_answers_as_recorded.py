@@ -74,14 +74,19 @@ def test_everything_recorded_is_either_served_or_left_out_on_purpose():
     assert recorded - SERVED == NOT_SERVED
 
 
-@pytest.mark.parametrize("answers", FEW[:2], ids=name_of)  # the last tells plans by names that are newer than the recordings
+@pytest.mark.parametrize(
+    "answers", FEW[:2], ids=name_of
+)  # the last tells plans by names that are newer than the recordings
 @pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.json")), ids=lambda path: path.stem)
 async def test_every_recorded_request_is_answered_in_the_recorded_shape(path, answers):
     interactions = json.loads(path.read_text())["interactions"]
     created, *rest = interactions
     waits = any(item["status"] == 202 and item["path"].endswith("/deploys") for item in rest)
     clock = ManualClock(moment(created))
-    async with running_simulator(world_of(created, rest, answers, waits=waits), clock=clock) as sim, caller(sim) as http:
+    async with (
+        running_simulator(world_of(created, rest, answers, waits=waits), clock=clock) as sim,
+        caller(sim) as http,
+    ):
         if waits:
             await http.post(f"/services/{created['response_body']['service']['id']}/deploys", json={})
         asked, cursors = 0, {}

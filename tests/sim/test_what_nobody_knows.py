@@ -131,7 +131,9 @@ async def test_the_other_name_of_a_plan_is_news_only_where_it_is_told(world_of, 
         ("DELETE", "/env-vars/DB_POOL_SIZE", None),
     ),
 )
-async def test_a_write_of_env_vars_moves_updated_at_or_not_and_a_plan_always_does(world_of, method, path, body, touches):
+async def test_a_write_of_env_vars_moves_updated_at_or_not_and_a_plan_always_does(
+    world_of, method, path, body, touches
+):
     sim, http = await world_of(env_touches=touches)
     before = await updated_at(http)
     sim.clock.advance(1)

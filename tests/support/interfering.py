@@ -79,9 +79,7 @@ class Town:
 
     def __post_init__(self) -> None:
         tier = TIERS[self.rung]
-        spec = ServiceSpec(
-            name="holisticos-api", id=SERVICE, plan=tier.plan, env=dict(tier.env), **KINDS[self.kind]
-        )
+        spec = ServiceSpec(name="holisticos-api", id=SERVICE, plan=tier.plan, env=dict(tier.env), **KINDS[self.kind])
         durations = Durations(build=40, update=15, drain=0)
         world = WorldSpec(services=(spec,), durations=durations, **self.world)
         self.render = PlainRender(build_world(world, self.clock.now() - 1), self.clock)

@@ -33,7 +33,7 @@ from tests.support.killing_runs import CHOSEN, Bench, Run, ended, forked
 from tests.support.killing_worker import Point
 from tests.support.matrix_scenes import Scene
 
-LANES = 5 * (os.cpu_count() or 1)
+LANES = 4 * (os.cpu_count() or 1)
 """Runs beside each other: most of a worker's time is waiting."""
 RECORDINGS = 2
 """Of each scene: what a worker does beside its change is not always the same."""

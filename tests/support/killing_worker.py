@@ -29,7 +29,7 @@ from autoscaler.core.change import State
 from autoscaler.engine import worker
 from render_client.sim.clock import MANUAL_START
 
-PACE = 4
+PACE = 8
 ENOUGH = 1
 """Polls that a worker makes at least, also when it finds everything done: it must leave that alone."""
 

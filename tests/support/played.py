@@ -230,7 +230,9 @@ class Played:
                 with suppress(Refused):  # it has ended already
                     lifecycle.cancel(self.render, service, service.deploy(deploy_id), self.now)
             case AskDeploy(commit=commit) | Redeploy(commit=commit):
-                deploy = lifecycle.request_deploy(self.render, service, an_order(self.render, service, commit), self.now)
+                deploy = lifecycle.request_deploy(
+                    self.render, service, an_order(self.render, service, commit), self.now
+                )
                 return None if deploy.status == "queued" else deploy.id
         return None
 

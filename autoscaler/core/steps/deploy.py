@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 
 from autoscaler.core.change import Attempt, Change, DeploySeen, State, World
 from autoscaler.core.durations import HOUR, SECOND, format_duration
@@ -174,18 +175,21 @@ def _cancelled_by(
     newer = world.deploys[:place]
     if any(one.status not in _ENDED_BADLY and (one.trigger == "rollback" or _is_news(one, ours)) for one in newer):
         return None
-    for one in world.deploys[place + 1 :]:
-        if one.id == attempt.newest_before or one.created_at < attempt.newest_at:
-            return None
+    for one in takewhile(lambda one: _is_after(one, attempt), world.deploys[place + 1 :]):
         by_us = one.status == "canceled" and abs((one.finished_at or 0) - ours.created_at) <= AT_ONCE
         was_live = one.status == "deactivated" and ours.status in {"live", "deactivated"}
         if was_live and given_back and one.id not in given_back:
-            return None  # it is ours, and what was taken for that is what was given back
+            break  # it is ours, and what was taken for that is what was given back
         if (by_us or was_live) and one.trigger != "rollback" and _is_news(one, ours):
             return one, newer
         if was_live:
-            return None  # older ones were replaced by that, and not by ours
+            break  # older ones were replaced by that, and not by ours
     return None
+
+
+def _is_after(one: DeploySeen, attempt: Attempt) -> bool:
+    """Whether it began after our last look before the request."""
+    return one.id != attempt.newest_before and one.created_at >= attempt.newest_at
 
 
 def _give_back(
