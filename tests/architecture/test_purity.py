@@ -49,5 +49,5 @@ def test_the_writes_looked_for_are_all_that_the_port_has():
         if isinstance(node, ast.ClassDef) and node.name == "RenderPort"
     )
     methods = {node.name for node in port.body if isinstance(node, ast.AsyncFunctionDef)}
-    reads = {"find_service", "env", "deploys", "failures", "samples"}
+    reads = {"find_service", "env", "deploys", "failures", "plans_set", "samples"}
     assert methods - reads == WRITES

@@ -44,7 +44,7 @@ async def living(folder, **fields):
 
 async def on_its_way_up(town):
     """Until the deploy of an up is asked for."""
-    town.load = "busy"
+    town.app.load = "busy"
     for _ in range(60):
         await town.pass_time(1)
         changes = await town.store.changes()
@@ -107,7 +107,7 @@ async def test_who_rolls_an_up_back_is_left_alone_and_where_that_sets_the_plan_t
         await town.pass_time(12)
         assert (await first_change(town)).state is State.WATCHING
         writes = len(town.render.writes)
-        town.load = "calm"
+        town.app.load = "calm"
         town.others.act("rollback")
         await town.pass_time(INTERVAL)
         follows = [*(f"set {name}" for name in TIERS[0].env), "ask for a deploy (deploy_only)"]
@@ -133,7 +133,7 @@ async def test_a_pre_deploy_command_that_fails_turns_a_change_back_where_it_runs
     async with living(tmp_path, world={"deploy_only_pre_deploy": runs}, kind="pre-deploy") as town:
         town.others.act("fail", "pre_deploy")
         await on_its_way_up(town)
-        town.load = "calm"
+        town.app.load = "calm"
         await town.pass_time(12)
         assert (await first_change(town)).state is (State.UNDONE if runs else State.WATCHING)
         await town.at_rest(polls=40)

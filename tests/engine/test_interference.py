@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from autoscaler.adapters.store import open_store
-from tests.support.interfering import KINDS, LOADS, Town
+from tests.support.interfering import KINDS, Town
+from tests.support.loaded_app import LOADS
 from tests.support.meddling import ACTS
 from tests.support.worlds import any_world
 
@@ -62,7 +63,7 @@ class Interference(RuleBasedStateMachine):
 
     @rule(load=st.sampled_from(sorted(LOADS)))
     def load(self, load):
-        self.town.load = load
+        self.town.app.load = load
 
     @rule(polls=st.sampled_from((1, 3, 12, 30)))
     def time_passes(self, polls):

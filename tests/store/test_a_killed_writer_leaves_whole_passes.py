@@ -46,7 +46,7 @@ def deaths(url, *, commits, times):
 
 
 async def test_every_acknowledged_pass_is_there_and_none_is_half_written(migrated_url, reopen, die):
-    heard = die(migrated_url, "passes", list(deaths(migrated_url, commits=6, times=12)))
+    heard = die(migrated_url, "passes", list(deaths(migrated_url, commits=6, times=8)))
     store = reopen()
     changes = await store.changes(limit=MOST)
     done = {one.id for one in changes if one.state is State.DONE}
@@ -89,7 +89,7 @@ async def test_a_migration_that_is_killed_has_not_begun(url, open_another, die):
     await left_by_the_first_release(url)
     drawn, store = random.Random(7), open_another(url)
     is_file = store.address.file is not None
-    die(url, "migrate", ["before 1", *(f"writing 1 {drawn.randint(1, 8_000)}" for _ in range(6) if is_file)])
+    die(url, "migrate", ["before 1", *(f"writing 1 {drawn.randint(1, 8_000)}" for _ in range(5) if is_file)])
     assert _revision(store) == "0001"
     die(url, "migrate", ["within 1 200"])
     assert _revision(store) in {"0001", HEAD}
@@ -103,12 +103,12 @@ def _revision(store):
 
 
 async def test_a_prune_that_is_killed_has_summed_nothing_twice_and_nothing_is_missing(store, migrated_url, die):
-    await store.record(a_pass(*(a_reading(number * MINUTE // 2) for number in range(12_000))))
+    await store.record(a_pass(*(a_reading(number * MINUTE // 2) for number in range(9_600))))
     hours = await store.hours(SERVICE, 0)
-    assert (len(hours), hours[0].increases["requests"]) == (100, 120 * 12.0)
-    die(migrated_url, "prune", list(deaths(migrated_url, commits=3, times=6)))
+    assert (len(hours), hours[0].increases["requests"]) == (80, 120 * 12.0)
+    die(migrated_url, "prune", list(deaths(migrated_url, commits=3, times=4)))
     assert await store.hours(SERVICE, 0) == hours
     left = len(await store.observations(SERVICE, 0))
-    assert 0 < left < 12_000
+    assert 0 < left < 9_600
     assert await store.prune(PRUNED_BEFORE) == left
     assert await store.hours(SERVICE, 0) == hours

@@ -9,13 +9,11 @@ town.check()
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from autoscaler.adapters.store import open_store
 from autoscaler.core.change import Change
-from autoscaler.core.observations import Miss, Missed
 from autoscaler.core.plans import is_smaller, same_plan
 from autoscaler.engine import drift
 from autoscaler.engine.adoption import adopt
@@ -27,11 +25,11 @@ from autoscaler.engine.reload import Reloader, Rota
 from autoscaler.engine.tick import Ticker
 from autoscaler.errors import OutsideError, UnavailableError
 from autoscaler.policyfile import load_text
-from autoscaler.ports import Report
 from render_client.sim import Disk, Durations, ManualClock, ServiceSpec, WorldSpec, suspension
 from render_client.sim.building import build_world
 from render_client.sim.state import Deploy, Refused, Service
 from tests.support.crashing import Heard, Killed, PlainRender
+from tests.support.loaded_app import LoadedApp
 from tests.support.meddling import Others
 from tests.support.rig import MVP_ENV, POLICY, SERVICE
 
@@ -43,14 +41,6 @@ _TEXT = POLICY.replace(
 FILES = tuple(load_text(text, "policy.yaml") for text in (_TEXT, _TEXT.replace("CURRENT: 20", "CURRENT: 24")))
 """The policy, and its other edition: one value of the middle tier is another."""
 TIERS = FILES[0].policy.tiers
-MIB = 1024**2
-LOADS = {
-    "calm": (2.0, 0.1, 100 * MIB),
-    "busy": (10.0, 3.0, 100 * MIB),
-    "full": (2.0, 0.1, 500 * MIB),
-    "silent": None,
-}
-"""Requests a second, their response time in seconds, memory."""
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "plain": {},
     "pre-deploy": {"pre_deploy_command": "migrate"},
@@ -70,7 +60,6 @@ class Town:
     rung: int = 0
     kind: str = "plain"
     clock: ManualClock = field(default_factory=ManualClock)
-    load: str = "calm"
     calls: int = 0
     lives: bool = True
     deaths: int = 0
@@ -84,11 +73,11 @@ class Town:
         world = WorldSpec(services=(spec,), durations=durations, **self.world)
         self.render = PlainRender(build_world(world, self.clock.now() - 1), self.clock)
         self.others = Others(self.render, self.clock)
+        self.app = LoadedApp(self.render, self.clock, POLL)
         self.url = f"sqlite:///{self.folder}/bot.db"
         self.heard = Heard()
         self.acts: list[tuple[int, Callable[[], None]]] = []
         self.judged: set[str] = set()
-        self.totals = [0.0, 0.0]
         self.dies_before = self.dies_after = -1
         """At which call of ours the worker is killed: before it is made, or before its answer is known."""
         self.unanswered: dict[int, bool] = {}
@@ -100,7 +89,7 @@ class Town:
         clock: Any = _Clock(self.clock)
         self.fleet: dict[str, Managed] = {}
         await adopt(FILES[self.edition], self._between, self.store, clock, self.fleet)
-        self.ticker = Ticker(self.store, self, clock, dry_run=False)
+        self.ticker = Ticker(self.store, self.app, clock, dry_run=False)
         self.reconciler = Reconciler(self.store, self._between, clock, self.fleet)
 
     @property
@@ -191,33 +180,6 @@ class Town:
             await self.reconciler.advance(change)
         await deliver(self.store, self.heard, clock)
 
-    async def fetch(self, health: object) -> Report | Missed:
-        """ports.HealthPort."""
-        now, load = self.clock.now(), LOADS[self.load]
-        serving = self.service.serving()
-        if load is None or not serving:
-            return Missed(now, Miss.REFUSED, "connection refused")
-        rate, seconds, memory = load
-        snapshot = serving[-1].snapshot
-        self.totals[0] += rate * POLL
-        self.totals[1] += rate * POLL * seconds
-        limit = {"starter": 512, "standard": 2048, "pro": 4096}.get(snapshot.plan, 8192) * MIB
-        return Report(
-            now,
-            0.01,
-            {
-                "timestamp": datetime.fromtimestamp(now / 1000, UTC).isoformat(),
-                "current_metrics": {"concurrent_requests": 1},
-                "instance": {"id": serving[-1].id, "started_at": _iso(serving[-1].created_at)},
-                "counters": {
-                    "requests_total": self.totals[0],
-                    "errors_total": 0,
-                    "response_seconds_total": self.totals[1],
-                },
-                "resources": {"memory_used_bytes": min(memory, limit), "memory_limit_bytes": limit},
-            },
-        )
-
     # What must hold ---------------------------------------------------------------------------------------------------
 
     def check(self) -> None:
@@ -249,7 +211,7 @@ class Town:
         self.acts.clear()
         self.unanswered.clear()
         self.dies_before = self.dies_after = -1
-        self.load = "calm"
+        self.app.load = "calm"
         self.service.fail_next = None
         with suppress(Refused):
             suspension.resume(self.render.world, self.service, self.clock.now())
@@ -282,7 +244,7 @@ class Town:
         if tier == TIERS[0].name:
             self.others.act("env", "DB_POOL_SIZE", "77")
             await self.pass_time(DRIFT // POLL + 2)
-            if await self.comes("busy", 60, lambda now: now != tier) and await self._comes(
+            if await self.comes("busy", 60, lambda now: now != tier) and await self.comes(
                 "calm", 90, lambda now: now == tier
             ):
                 assert self.service.configured().env["DB_POOL_SIZE"] == "77"
@@ -292,7 +254,7 @@ class Town:
 
     async def comes(self, load: str, polls: int, there: Callable[[str | None], bool]) -> bool:
         """Whether under that load it gets there within so many polls."""
-        self.load = load
+        self.app.load = load
         for _ in range(polls):
             if there(self.managed.state.tier):
                 return True
@@ -337,10 +299,6 @@ class _Clock:
 
     def monotonic(self) -> float:
         return self._clock.now() / 1000
-
-
-def _iso(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat()
 
 
 def _tell(deploy: Deploy) -> str:

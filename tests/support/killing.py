@@ -9,7 +9,8 @@ that one is killed too, at a point of its own, and a third one goes on. Several 
 The points are those that workers come to which are not killed. At a write the simulator kills the worker before the write takes
 effect, and in another run after that but before the answer. At a commit the worker kills itself before COMMIT is sent, and in
 another run when it has returned. What makes two commits the same is said at killing_worker.Commits; those that only record a
-poll, a lease or a wait are killed once for each kind and state of the change, before COMMIT.
+poll, a lease or a wait are killed once for each kind and state of the change, before COMMIT. An up whose deploy fails is up to
+then like one that succeeds: what they have in common is killed there.
 """
 
 import functools
@@ -19,7 +20,7 @@ import pickle
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -103,7 +104,7 @@ def all_of(jobs: Sequence[tuple[Scene, tuple[Point, ...]]]) -> Work:
     return work
 
 
-def pairs(seed: int, until: float, points: dict[str, tuple[Point, ...]]) -> Work:
+def pairs(seed: int, until: float, points: Mapping[str, Sequence[Point]]) -> Work:
     """Pairs drawn from the seed, of another order in every lane."""
     parent = os.getpid()
 
@@ -132,21 +133,27 @@ def kills(points: Sequence[Point]) -> Iterator[Point]:
 
 
 def recorded(folder: Path) -> tuple[list[Run], dict[str, tuple[Point, ...]]]:
-    """Runs without a kill, and the points of each scene, but for those that an earlier one has had.
-
-    Of records, only what every run of the scene came to. Scenes that begin alike have their beginning in common.
-    """
+    """Runs without a kill, and every way to be killed in each scene; at records only where all its runs came to them."""
     runs = beside_each_other(folder, all_of([(scene, ()) for scene in CHOSEN] * RECORDINGS))
-    points, had = dict[str, tuple[Point, ...]](), set[object]()
+    points = {}
     for scene in CHOSEN:
         each = [run.points[0] for run in runs if run.scene.name == scene.name]
-        came_to = [
-            one for one in dict.fromkeys(chain(*each)) if one.kind != "record" or all(one in run for run in each)
-        ]
-        known = {one: one if one.kind == "record" else (one, scene.origin.tier) for one in came_to}
-        points[scene.name] = tuple(kills([one for one in came_to if known[one] not in had]))
-        had.update(known.values())
+        every = dict.fromkeys(chain(*each))
+        points[scene.name] = tuple(
+            kills([one for one in every if one.kind != "record" or all(one in run for run in each)])
+        )
     return runs, points
+
+
+def each_once(points: Mapping[str, Sequence[Point]]) -> Iterator[tuple[Scene, tuple[Point, ...]]]:
+    """The jobs of all scenes: what scenes that begin on the same tier have in common, and any record, in the first of them."""
+    had = set[object]()
+    for scene in CHOSEN:
+        for kill in points[scene.name]:
+            known = kill if kill.kind == "record" else (kill, scene.origin.tier)
+            if known not in had:
+                had.add(known)
+                yield scene, (kill,)
 
 
 HEADER = "scene                      writes  commits  records   pairs  not met    runs   wrong"
@@ -176,8 +183,7 @@ def main() -> None:
         case [seconds, seed]:
             runs += beside_each_other(folder, pairs(int(seed), began + float(seconds), points))
         case _:
-            jobs = [(scene, (kill,)) for scene in CHOSEN for kill in points[scene.name]]
-            runs += beside_each_other(folder, all_of(jobs))
+            runs += beside_each_other(folder, all_of(list(each_once(points))))
             lost = [kill for (kill,) in met_and_missed(runs)[1] if kill.kind != "record"]
     rows = [row(scene.name, [run for run in runs if run.scene.name == scene.name]) for scene in CHOSEN]
     print("\n".join([HEADER, *rows, f"{time.monotonic() - began:.0f} s in {LANES} lanes"]))  # noqa: T201 - it is what the program is for

@@ -23,7 +23,7 @@ from tests.support.killing_render import Place, serve
 from tests.support.killing_worker import Commits, Point, QuickClock, Running, work
 from tests.support.matrix_scenes import SCENES, SERVICE, Scene
 
-PATIENCE = 60
+PATIENCE = 120
 """Seconds that a worker gets."""
 SOAK, WATCH = 3_000, 300_000
 POLICY = """\
@@ -110,8 +110,12 @@ class Bench:
         if scene.requested_by != RULES:
             assert ended(forked(lambda: asyncio.run(_ask_by_hand(database, scene)))) == 0
         ours, theirs = Pipe()
-        place = Place(scene, clock, database, kills, running, self._tell(running))
-        judge = forked(lambda: asyncio.run(serve(place, theirs)), limit=PATIENCE * (len(kills) + 2))
+
+        def judge_it() -> None:
+            place = Place(scene, clock, database, kills, running, self._tell(running))
+            asyncio.run(serve(place, theirs))
+
+        judge = forked(judge_it, limit=PATIENCE * (len(kills) + 2))
         theirs.close()
         env, url = ours.recv()
         env = environment(env | {"DATABASE_URL": f"sqlite:///{database}"})

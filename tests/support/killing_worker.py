@@ -1,8 +1,8 @@
 """The worker that is killed: `autoscaler run` itself in a forked process, hurried, and watched at each of its commits.
 
 Hurried: its clock and the intervals of its jobs run PACE times as fast as outside, and so do Render's clock and the app's; and
-when the change is put off until later, it is later at once. Monotonic time does not leap. HTTP's timeouts and the database's own
-clock, by which leases run out, are as always.
+when the change is put off until later, it is later at once. Monotonic time does not leap. Leases, which run out by the database's
+own clock, and the timeouts of HTTP are as always.
 """
 
 import json
@@ -24,9 +24,11 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import event
 
 from autoscaler import bootstrap
+from autoscaler.adapters.clock import SystemClock
 from autoscaler.cli import run
 from autoscaler.core.change import State
 from autoscaler.engine import worker
+from autoscaler.engine.leases import Leases
 from render_client.sim.clock import MANUAL_START
 
 PACE = 8
@@ -214,6 +216,7 @@ def work(policy: Path, environment: Mapping[str, str], log: Path, commits: Commi
             os.dup2(written.fileno(), stream.fileno())
     commits.listen()
     bootstrap.SystemClock = lambda: clock
+    bootstrap.Leases = lambda store, _: Leases(store, SystemClock())
     worker.AsyncIOScheduler = QuickScheduler
     os.environ.clear()
     os.environ.update(environment)
