@@ -95,7 +95,8 @@ def test_a_draft_is_sound_on_every_plan(plan, instances):
     )
     file = load_text(draft(found), "draft")
     here = file.policy.tier(plan)
-    assert (file.warnings, dict(here.env), here.instances) == ((), env, instances)
+    doubts = {problem.code for problem in file.warnings}  # several instances have a cache each, as it is
+    assert (doubts, dict(here.env), here.instances) == ({"wide_cache"} if instances > 1 else set(), env, instances)
     assert len(file.policy.tiers) >= 2
 
 

@@ -50,7 +50,7 @@ async def test_render_down_in_the_middle_is_waited_out(tmp_path, path):
     async with running_rig(tmp_path) as rig:
         rig.load = BUSY
         rig.sim.faults.add(Fault(kind="status", status=503, match=Match(path=path), times=25))
-        await rig.run(minutes=12)
+        await rig.run(minutes=24)
         change = await last(rig)
         assert change.state in {State.WATCHING, State.DONE}
         assert rig.running == ("standard", SCALED_ENV | OURS)

@@ -66,6 +66,7 @@ def test_every_builder_fits_slack_for_any_name(name, other, number):
     fits(messages.change_started(begun))
     fits(messages.change_started(change_down(service=name, emergency=True)))
     fits(messages.change_progress(begun, other))
+    fits(messages.change_stuck(begun, other, 600_000))
     fits(messages.change_live(begun))
     fits(messages.held(held_back(*every_blocker, service=name, tier=None)))
     fits(messages.alert(name, condition, asked))
@@ -101,7 +102,7 @@ def test_a_title_alone_is_one_plain_line():
 def test_the_builders_are_all_tried_here():
     builders = {name for name in vars(messages) if name.startswith("change_") or name in {"held", "alert", "notice"}}
     assert builders == {
-        "change_started", "change_progress", "change_live", "change_ended", "held", "alert", "notice"
+        "change_started", "change_progress", "change_stuck", "change_live", "change_ended", "held", "alert", "notice"
     }  # fmt: skip
 
 
