@@ -66,7 +66,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "short_expiry": "The time to answer a question is too short for people.",
         "short_soak": "The soak is shorter than two polls: the new instance would hardly be heard before it counts as good.",
         "token_in_clear": "The health endpoint's token would be sent over plain http.",
-        "wide_cache": "What one instance keeps in its memory the others don't have: with several of them calls are only deduplicated through a shared cache, such as Render Key Value. With app_core: Deduplicator(backend=RedisBackend(redis.asyncio.from_url(os.environ['REDIS_URL']))). The warning goes once the tier's 'env' has such a variable: REDIS_URL, VALKEY_URL, or CACHE_BACKEND: redis where the address is a secret.",
+        "wide_cache": "What one instance keeps in its memory the others don't have: with several of them calls are only deduplicated through a shared cache, such as Render Key Value. With app_core that is its RedisBackend, given to the Deduplicator. The warning goes once the tier's 'env' has such a variable: REDIS_URL, VALKEY_URL, or CACHE_BACKEND: redis where the address is a secret.",
         # what else is in the repository: warnings
         "blueprint_env": "The Blueprint sets a variable that the tiers set too: each sync takes the bot's value back. Write 'sync: false' there.",
         "blueprint_instances": "The Blueprint pins 'numInstances', which the tiers change: each sync takes it back.",
