@@ -8,6 +8,7 @@ from autoscaler.core.observations import Reading
 from autoscaler.engine import drift
 from autoscaler.engine.managed import load
 from autoscaler.errors import StoreError
+from render_client.sim.controls import dashboard
 from tests.support.rig import BUSY, SERVICE, running_rig
 
 
@@ -58,7 +59,7 @@ async def test_a_pass_that_can_not_be_recorded_is_in_memory_neither(tmp_path, af
 async def test_a_tier_that_can_not_be_recorded_is_looked_at_again(tmp_path, after):
     async with running_rig(tmp_path) as rig:
         await rig.run(minutes=1)
-        await rig.client.update_service(SERVICE, plan="standard")
+        dashboard(rig.sim.world, rig.service, rig.clock.now(), plan="standard")
         failing = Failing(rig.store, "record", times=1, after=after)
         with pytest.raises(StoreError):
             await drift.look(rig.managed, rig.render, failing, rig.clock)
