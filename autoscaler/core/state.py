@@ -63,13 +63,13 @@ class State:
         self._start_windows(keep=())
 
     def fold(self, observation: Observation) -> None:
-        """Take in one observation. One that is dated before the newest is dropped: time does not go back.
+        """Take in one observation. A sample that is dated before the newest is dropped: time does not go back.
 
-        But for signals: what Render counted is heard of a little later, and still happened when it happened.
+        All else still happened: of what Render counted we hear a little later, and another worker's clock may be behind ours.
         """
         if observation.at >= self.newest:
             self.newest = observation.at
-        elif not isinstance(observation, Signal):
+        elif isinstance(observation, Reading | Missed | Masked):
             return
         if isinstance(observation, Reading):
             self._reading(observation)

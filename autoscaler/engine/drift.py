@@ -11,7 +11,7 @@ from autoscaler.core.plans import same_plan
 from autoscaler.core.policy import Policy
 from autoscaler.core.steps.cancelling import ENDED
 from autoscaler.core.steps.preflight import build_not_live, under_way
-from autoscaler.engine.following import look_at_env
+from autoscaler.engine.following import look_at_env, progress
 from autoscaler.engine.managed import Managed
 from autoscaler.ports import Clock, Event, EventKind, History, PassRecord, RenderPort, ServiceSeen
 from autoscaler.report import messages, notices
@@ -40,7 +40,7 @@ async def look(managed: Managed, render: RenderPort, store: History, clock: Cloc
 
 async def _look_at_tier(managed: Managed, render: RenderPort, store: History, clock: Clock) -> None:
     """While one of our own changes is open, Render shows what it configured, not what runs: then only the rest is taken in."""
-    began = clock.now()
+    began = progress(await store.changes(managed.service_id, limit=20))
     seen = await render.find_service(id=managed.service_id, name=None)
     runs, waits_since = await what_runs(render, seen, _known(managed))
     now = clock.now()
@@ -49,9 +49,9 @@ async def _look_at_tier(managed: Managed, render: RenderPort, store: History, cl
         events = list(_noticed(managed, before, now))
         if events:
             await store.record(PassRecord(seen.id, (), events=tuple(events)))
-        for change in await store.changes(seen.id, limit=20):
-            if change.state.is_open or (change.ended_at is not None and began <= change.ended_at <= now):
-                return  # what was read may be from the middle of it
+        changes = await store.changes(seen.id, limit=20)
+        if any(change.state.is_open for change in changes) or progress(changes) != began:
+            return  # what was read may be from the middle of one
         await _note_not_deployed(managed, runs, waits_since, store, now)
         tier = tier_of(managed.policy, replace(seen, plan=runs))
         changed = TierChanged(now, tier, runs, seen.instances)

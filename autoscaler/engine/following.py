@@ -28,11 +28,13 @@ async def look_at_env(managed: Managed, render: RenderPort, store: History, cloc
     tier, running = _running(managed)
     if tier is None or running is None or not tier.env:
         return True
+    began = progress(await store.changes(managed.service_id, limit=20))
     env = await render.env(managed.service_id, sorted(tier.env))
     now = clock.now()
     async with managed.in_step(store, now):
         recent = await store.changes(managed.service_id, limit=20)
-        if not _is_ours_to_judge(managed, recent, now) or _running(managed) != (tier, running):
+        was_still = progress(recent) == began and _running(managed) == (tier, running)
+        if not was_still or not _is_ours_to_judge(managed, recent, now):
             return False
         looked = _compare(managed, tier, running, env, _before(managed, running, recent))
         if running.tier is not None and not _is_next(managed):  # elsewhere all is held, but for what is too large
@@ -45,6 +47,14 @@ async def look_at_env(managed: Managed, render: RenderPort, store: History, cloc
         if not looked.stray or not _may_write(managed, running):
             await _note(managed, running, env, store, now)
         return not looked.stray or not _may_write(managed, running)
+
+
+def progress(changes: Sequence[Change]) -> list[tuple[str, State]]:
+    """How far these are: where it is another after a look than before it, what was seen may be from the middle of one.
+
+    No clock tells that, since another worker's may be another.
+    """
+    return [(change.id, change.state) for change in changes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from autoscaler.core.change import AppSeen, Rung
 from autoscaler.core.durations import DAY
 from autoscaler.core.guards import Verdict
 from autoscaler.core.lessons import Lessons
-from autoscaler.core.observations import Missed, Observation, Reading, Signal, TierChanged, Told
+from autoscaler.core.observations import Masked, Missed, Observation, Reading, Signal, TierChanged, Told
 from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.state import State
 from autoscaler.policyfile import PolicyFile
@@ -86,8 +86,8 @@ class Managed:
     async def in_step(self, store: History, now: int) -> AsyncIterator[None]:
         """Held while observations are folded and committed: both happen in one order, and after a failure the store's word counts.
 
-        Also when the clock has gone back: what was seen "later" than `now` is forgotten, or all that follows would be dropped
-        as older than that.
+        Also when the clock has gone back: samples of "later" than `now` are forgotten, or all that follow would be dropped as
+        older than those.
         """
         async with self._lock:
             if self.stale or now < self.state.newest:
@@ -113,7 +113,7 @@ class Managed:
         for observation in (*earlier, *observations):
             if observation.at <= now:
                 self.fold(observation)
-            elif isinstance(observation, Told):  # the clock of who told it is ahead of ours
+            elif not isinstance(observation, Reading | Missed | Masked):  # the clock of who told it is ahead of ours
                 self.fold(replace(observation, at=now))
         self.verdict = next(iter(await store.verdicts(self.service_id, limit=1)), None)
 

@@ -238,6 +238,8 @@ def _advice(change: Change) -> str:
             f"Render may hold half of it, and the next deploy would run that: set plan {change.origin.plan} "
             f"and the env values of {change.origin.tier} there, then deploy."
         )
+    if change.state is State.FAILED and change.follows and change.attempts:
+        return "Its values are set, and come with the next deploy; what runs still has the old ones. Look at the deploy, then deploy."
     if change.state is State.UNDONE and change.direction is Direction.DOWN and change.live_at is not None:
         return "Nothing to do: the smaller plan was not enough. I am slower to try it again."
     return _ENDINGS[change.state].advice

@@ -1,15 +1,20 @@
 """What people change on Render: what runs is told from what is only configured, theirs is kept and told once, and shown to nobody."""
 
+from dataclasses import replace
+
 import pytest
 
 from autoscaler.adapters.store import open_store
 from autoscaler.core.change import State
 from autoscaler.core.guards import Why
+from autoscaler.engine import drift
 from autoscaler.engine.managed import rung
+from autoscaler.ports import PassRecord
 from render_client.sim import Fault, Match
 from render_client.sim.controls import dashboard, fail_next_deploy
 from render_client.sim.spec import Disk
 from tests.support.rig import BUSY, MVP_ENV, POLICY, SCALED_ENV, Load, running_rig
+from tests.support.stored import a_change
 
 ON_SCALED = {"plan": "standard", "env": SCALED_ENV}
 EVEN = Load(10.0, {"starter": 0.8, "standard": 0.8})
@@ -199,6 +204,20 @@ async def test_what_follows_on_a_service_with_a_disk_waits_for_somebodys_next_de
         assert change.outcome.startswith("a deploy would take it down, since it has a disk")
 
 
+async def test_where_the_deploy_of_what_follows_fails_the_values_wait_for_the_next_one(tmp_path):
+    async with running_rig(tmp_path, service=ON_SCALED) as rig:
+        rig.load = EVEN
+        await rig.run(minutes=2)
+        by_somebody(rig, plan="starter")
+        fail_next_deploy(rig.service, "update")
+        await rig.run(minutes=40)
+        (change,) = await rig.changes()
+        assert (change.follows, change.state) == (True, State.FAILED)
+        assert rig.configured == ("starter", MVP_ENV)
+        assert rig.running == ("starter", SCALED_ENV)
+        assert "Its values are set, and come with the next deploy" in " ".join(lines(rig))
+
+
 async def test_a_value_of_somebodys_is_shown_in_no_message_and_no_outcome(tmp_path):
     async with running_rig(tmp_path) as rig:
         await rig.run(minutes=2)
@@ -217,3 +236,43 @@ async def test_a_value_of_somebodys_is_shown_in_no_message_and_no_outcome(tmp_pa
         assert "MAX_CONCURRENT: (somebody's) → 20" in said
         assert "hunter2" not in said
         assert "s3" not in said
+
+
+@pytest.mark.parametrize(("minutes", "wrong_by"), ((1, 120_000), (1, -300_000), (3, -30_000)))
+async def test_what_a_worker_with_another_clock_did_is_nobody_elses(tmp_path, minutes, wrong_by):
+    """Its record says that it was later than it is, or earlier than what was seen before."""
+    async with running_rig(tmp_path) as rig:
+        rig.load = BUSY
+        await rig.run(minutes=minutes)
+        rig.clock.wrong_by = wrong_by
+        await rig.restart()
+        while rig.managed.state.tier == "mvp":
+            await rig.run(seconds=10)
+        rig.clock.wrong_by = 0
+        await rig.restart()
+        for _ in range(3):
+            await drift.look(rig.managed, rig.render, rig.store, rig.clock)
+        rig.load = EVEN
+        await rig.run(minutes=5)
+        moves = await rig.store.tier_changes(rig.service.id)
+        assert [(move.tier, move.by is None) for move in moves] == [("mvp", True), ("scaled", False)]
+        assert await rig.store.overrides(rig.service.id) == []
+
+
+async def test_what_is_read_while_a_change_comes_to_its_end_is_not_believed(tmp_path):
+    async with running_rig(tmp_path) as rig:
+        rig.load = EVEN
+        await rig.run(minutes=3)
+        change = a_change(service_id=rig.service.id)
+        find = rig.render.find_service
+
+        async def slowly(**which):
+            """Render tells of the middle of a change that begins and ends before this look takes it in."""
+            seen = await find(**which)
+            await rig.store.record(PassRecord(seen.id, (), change=change))
+            await rig.store.save_change(replace(change, state=State.FAILED, ended_at=rig.clock.now() - 60_000))
+            return replace(seen, plan="standard")
+
+        rig.render.find_service = slowly
+        await drift.look(rig.managed, rig.render, rig.store, rig.clock)
+        assert rig.managed.state.tier == "mvp"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autoscaler.adapters.store import open_store
-from autoscaler.core.change import Change
+from autoscaler.core.change import Change, State
 from autoscaler.core.plans import is_smaller, same_plan
 from autoscaler.engine import drift
 from autoscaler.engine.adoption import adopt
@@ -99,6 +99,9 @@ class Town:
     async def edit(self) -> None:
         """Somebody saves the other edition of the policy, and the worker that runs follows it."""
         self.edition = 1 - self.edition
+        if self.managed.state.tier is None:  # then theirs can't be told from ours: test_either_answer has the case
+            env = self.service.configured().env
+            self.others.persons |= {(name, env[name]) for name in MVP_ENV if name in env}
         if self.lives:
             rota: Any = Rota(self.fleet, {}, DueQueue(), DueQueue(), _Clock(self.clock), print, print)
             watch: Any = None  # it is told here what is in force
@@ -229,12 +232,17 @@ class Town:
         return changes
 
     def _check_running(self, changes: list[Change]) -> None:
-        """What is configured runs, unless somebody has left it so; with a disk nothing is deployed for env values alone."""
+        """What is configured runs, unless somebody has left it so; with a disk nothing is deployed for env values alone.
+
+        Where their deploy failed, people are told that the values wait for the next one.
+        """
         others = self.others
         if others.saved_only or others.rolled_back or self.kind == "disk":
             return
         configured, running = self.service.configured(), self.service.serving()[-1].snapshot
         assert same_plan(configured.plan, running.plan), (configured, running, changes)
+        if changes and changes[0].follows and changes[0].state is State.FAILED and changes[0].attempts:
+            return
         for name in set(MVP_ENV) - {name for name, _ in others.persons}:
             assert configured.env.get(name) == running.env.get(name), (configured, running, changes)
 
