@@ -234,14 +234,17 @@ class Town:
     def _check_running(self, changes: list[Change]) -> None:
         """What is configured runs, unless somebody has left it so; with a disk nothing is deployed for env values alone.
 
-        Where their deploy failed, people are told that the values wait for the next one.
+        Where that deploy failed, people were told that the values wait for the next one.
         """
         others = self.others
         if others.saved_only or others.rolled_back or self.kind == "disk":
             return
-        configured, running = self.service.configured(), self.service.serving()[-1].snapshot
+        instance = self.service.serving()[-1]
+        configured, running = self.service.configured(), instance.snapshot
         assert same_plan(configured.plan, running.plan), (configured, running, changes)
-        if changes and changes[0].follows and changes[0].state is State.FAILED and changes[0].attempts:
+        waits = [one for one in changes if one.follows and one.state is State.FAILED and one.attempts]
+        deployed_at = next(one.created_at for one in self.service.deploys if one.id == instance.deploy_id)
+        if any(one.created_at >= deployed_at for one in waits):
             return
         for name in set(MVP_ENV) - {name for name, _ in others.persons}:
             assert configured.env.get(name) == running.env.get(name), (configured, running, changes)

@@ -21,13 +21,14 @@ GRACE = 240
 
 def lanes(seconds: float, seed: int, folder: Path) -> tuple[tuple[tuple[str, ...], ...], ...]:
     """The programs of each lane, one after the other."""
-    third, half = f"{seconds / 3:.0f}", f"{seconds / 2:.0f}"
+    quarter, half = f"{seconds / 4:.0f}", f"{seconds / 2:.0f}"
     fleet = ("tests.support.fleet_program", "--services", "24", "--changes", "100000", "--seconds", half)
     return (
         (
-            ("tests.support.matrix", third, str(seed)),
-            ("tests.support.faulty", third, str(seed)),
-            ("tests.support.killing", str(folder), third, str(seed)),
+            ("tests.support.matrix", quarter, str(seed)),
+            ("tests.support.faulty", quarter, str(seed)),
+            ("tests.support.interference", quarter, str(seed)),
+            ("tests.support.killing", str(folder), quarter, str(seed)),
         ),
         (
             (*fleet, "--workers", "2", "--seed", str(seed)),
