@@ -240,7 +240,7 @@ async def test_sigterm_in_the_middle_of_a_change_is_followed_by_one_deploy_in_al
 
 async def test_once_from_cron_carries_a_change_on_from_pass_to_pass(place):
     place.use_much_memory()
-    for _ in range(8):
+    for _ in range(60):
         ended = await autoscaler("run", "--once", "-p", place.policies, **place.env)
         assert ended.code == 0, ended.err
         store = open_store(place.env["DATABASE_URL"])

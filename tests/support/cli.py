@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from tests.support import cli_forked
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,9 +35,10 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 async def autoscaler(*arguments: str | Path, cwd: Path = ROOT, **env: str) -> Ended:
     """Run `autoscaler` to its end."""
-    async with starting(*arguments, cwd=cwd, **env) as process:
-        out, err = await asyncio.wait_for(process.communicate(), 60)
-    return Ended(process.returncode, out.decode(), err.decode())
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        code = await asyncio.to_thread(cli_forked.run, tuple(map(str, arguments)), cwd, environment(env), folder)
+        return Ended(code, (folder / "out").read_text(), (folder / "err").read_text())
 
 
 @asynccontextmanager
