@@ -53,7 +53,13 @@ ColumnMap = Annotated[
 Tier = Annotated[
     str | None, typer.Option("--tier", help="The rung to begin on; else the recorded one, or the smallest.")
 ]
-Since = Annotated[str | None, typer.Option("--since", help="From this time on, ISO 8601, UTC unless it has a zone.")]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        help="From this time on, ISO 8601, UTC unless it has a zone. Beyond 30 days the store has one reading an hour.",
+    ),
+]
 Until = Annotated[str | None, typer.Option("--until", help="Before this time.")]
 Page = Annotated[Path | None, typer.Option("--html", help="Also write a page with charts into this file.")]
 Export = Annotated[

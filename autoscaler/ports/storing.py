@@ -8,7 +8,7 @@ from typing import Protocol
 from autoscaler.core.change import Change, JournalEntry, State
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
-from autoscaler.core.observations import EnvSeen, Observation, Overridden, Signal, TierChanged, Told
+from autoscaler.core.observations import EnvSeen, Observation, Overridden, Reading, Signal, TierChanged, Told
 from autoscaler.ports.telling import Delivery, Event
 
 
@@ -130,6 +130,10 @@ class Store(History, Protocol):
 
     async def close(self) -> None:
         """Let go of the database; a commit under way is waited for."""
+        ...
+
+    async def hours(self, service_id: str, since: int) -> list[Reading]:
+        """One reading an hour, oldest first, whether it is kept so or still in full: for long looks back, never for deciding."""
         ...
 
     async def save_change(

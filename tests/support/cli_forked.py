@@ -32,9 +32,8 @@ def _command(arguments: Sequence[str], cwd: Path, env: Mapping[str, str], folder
     for number, file in ((0, Path(os.devnull)), (1, folder / "out"), (2, folder / "err")):
         flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT
         os.dup2(os.open(file, flags), number)
-    sys.stdin = open(0, encoding="utf-8")
-    sys.stdout = open(1, "w", encoding="utf-8")
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+    sys.stdin, sys.stdout = os.fdopen(0, encoding="utf-8"), os.fdopen(1, "w", encoding="utf-8")
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
     os.environ.clear()
     os.environ.update(env)
     time.tzset()
