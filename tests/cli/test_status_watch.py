@@ -38,6 +38,7 @@ async def until_its_end(terminal: int, process: asyncio.subprocess.Process) -> b
 
 async def test_on_a_terminal_it_draws_over_itself_until_ctrl_c_which_exits_130(tmp_path):
     url = await recorded(tmp_path, SOUND, int(time.time() * 1000), hours=0.2)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # or a child of tests in the background ignores it
     terminal, other = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "autoscaler.cli.main", "status", "--watch", "--every", "0.2s",

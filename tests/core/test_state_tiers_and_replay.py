@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from autoscaler.core.durations import DAY, HOUR, MINUTE
 from autoscaler.core.evaluate import Ask, decide
-from autoscaler.core.observations import Miss, Missed, Signal, TierChanged
+from autoscaler.core.observations import Masked, Miss, Missed, Signal, TierChanged
 from autoscaler.core.state import State
 from tests.support.evidence import EVERY, MB, START, Load, Play, a_policy, a_reading
 
@@ -104,13 +104,23 @@ def test_signals_are_counted_in_the_closed_window():
     assert play.decision.ask is Ask.HOLD
 
 
-def test_an_observation_dated_before_the_newest_is_dropped():
+def test_a_sample_dated_before_the_newest_is_dropped():
     play = _play()
     play.polls(hours=1)
     before = play.decision
     play.state.fold(a_reading(play.now - 1, Load(memory=9000 * MB)))
-    play.state.fold(TierChanged(play.now - 1, "scaled", "standard", 1))
+    play.state.fold(Missed(play.now - 1, Miss.RESET))
+    play.state.fold(Masked(play.now - 1, play.now + HOUR, "start"))
     assert play.decision == before
+
+
+def test_a_tier_that_a_worker_with_a_slower_clock_changed_runs_all_the_same():
+    play = _play()
+    play.polls(hours=1)
+    play.state.fold(TierChanged(play.now - MINUTE, "scaled", "standard", 1, by="chg-1"))
+    assert play.state.tier == "scaled"
+    play.poll()
+    assert play.decision.tier == "scaled"
 
 
 def test_a_signal_that_is_heard_of_late_counts_when_it_happened():
