@@ -1,6 +1,8 @@
 # Everything a checkout needs. Works with GNU Make 3.81 (macOS) and later.
 .PHONY: help demo test soak lint format bench lock clean
 .DEFAULT_GOAL := help
+# Where it is set, every process that a test starts would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin

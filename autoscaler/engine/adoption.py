@@ -1,6 +1,7 @@
 """A policy meets its service: found at Render, its state rebuilt from the store, its rung looked up."""
 
 from autoscaler.engine import drift
+from autoscaler.engine.following import progress
 from autoscaler.engine.managed import Managed, load
 from autoscaler.errors import RefusedError
 from autoscaler.policyfile import PolicyFile
@@ -27,8 +28,11 @@ async def adopt(
         raise RefusedError(
             f"{seen.name} ({seen.id}) is already looked after by {other.file.path}: keep one of the two."
         )
+    began = progress(await store.changes(seen.id, limit=20))
     adopted = await load(file, seen, store, clock.now(), measured_cadence=measured_cadence)
     adopted.sight.fleet = managed
     await drift.look(adopted, render, store, clock)
     managed[seen.id] = adopted
+    if progress(await store.changes(seen.id, limit=20)) != began:  # one went on meanwhile, which told only the store
+        adopted.stale = True
     return adopted

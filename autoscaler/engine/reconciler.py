@@ -236,6 +236,9 @@ class Reconciler:
                         managed.fold(observation)
         except ChangeOpenError:  # it would turn round, but a newer change is on its way: that one decides
             return await self._become(change, outrun(change, now), number)
+        heir = self._managed.get(change.service_id)
+        if heir is not None and heir is not managed:  # it was built while this was written down
+            heir.stale = True
         log.info("change %s of %s: %s%s", after.id, after.service, moved, f": {after.outcome}" if after.outcome else "")
         return after
 

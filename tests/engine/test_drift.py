@@ -182,13 +182,13 @@ async def test_off_the_ladder_only_what_is_too_large_for_the_plan_is_set(tmp_pat
     policy = ladder.replace("plan: PLAN", "plan: starter")
     async with running_rig(tmp_path, policy=policy) as rig:
         await rig.run(minutes=2)
-        theirs = {"MAX_CONCURRENT": "20", "DB_POOL_SIZE": "77"}
+        theirs = {"MAX_CONCURRENT": "20", "DB_POOL_SIZE": "7077"}
         by_somebody(rig, plan="standard", env=theirs)
         await rig.run(minutes=14)
-        assert rig.configured[1] == {"MAX_CONCURRENT": "8", "DB_POOL_SIZE": "77", "SECRET_KEY": "not-ours"}
+        assert rig.configured[1] == {"MAX_CONCURRENT": "8", "DB_POOL_SIZE": "7077", "SECRET_KEY": "not-ours"}
         (change,) = await rig.changes()
         assert (change.follows, change.target.tier, change.target.monthly) == (True, "mvp's values", 25.0)
-        assert "77" not in repr(rig.told.deliveries)
+        assert "7077" not in repr(rig.told.deliveries)
         assert told(rig, "new values") == []
 
 

@@ -1,12 +1,16 @@
 """The store fails, the clock jumps, the worker was away: memory equals the store again, and nothing is concluded from not having looked."""
 
+from contextlib import asynccontextmanager
+
 import pytest
 
 from autoscaler.core.change import State
 from autoscaler.core.evaluate import decide
 from autoscaler.core.observations import Reading
 from autoscaler.engine import drift
+from autoscaler.engine.adoption import adopt
 from autoscaler.engine.managed import load
+from autoscaler.engine.reconciler import Reconciler
 from autoscaler.errors import StoreError
 from render_client.sim.controls import dashboard
 from tests.support.rig import BUSY, SERVICE, running_rig
@@ -69,6 +73,22 @@ async def test_a_tier_that_can_not_be_recorded_is_looked_at_again(tmp_path, afte
         await memory_equals_the_store(rig)
 
 
+@asynccontextmanager
+async def taken_over(folder):
+    """A change whose deploy has just gone live, and another worker that knows nothing of its service yet."""
+    async with running_rig(folder) as rig:
+        rig.load = BUSY
+        while not any(change.attempts for change in await rig.changes()):
+            await rig.run(seconds=10)
+        rig.sim.clock.advance(60)
+        fleet = {}
+        yield rig, Reconciler(rig.store, rig.render, rig.clock, fleet), fleet
+        assert [change.state for change in await rig.changes()] == [State.SOAKING]
+        async with rig.managed.in_step(rig.store, rig.clock.now()):
+            assert rig.managed.state.tier == "scaled"
+        await memory_equals_the_store(rig)
+
+
 @pytest.mark.parametrize("after", (False, True))
 @pytest.mark.parametrize("skipped", range(12))
 async def test_a_step_that_can_not_be_written_down_is_taken_up_again_with_one_deploy(tmp_path, skipped, after):
@@ -97,6 +117,36 @@ async def test_a_step_that_can_not_be_written_down_is_taken_up_again_with_one_de
         assert rig.writes.count("POST deploys") == 1
         assert all(entry.outcome for entry in await rig.store.journal(change.id))
         await memory_equals_the_store(rig)
+
+
+async def test_what_a_change_does_while_another_worker_takes_its_service_over_is_not_lost(tmp_path):
+    """The state is built from the store, then Render is looked at: what is written down in between is in no memory yet."""
+    async with taken_over(tmp_path) as (rig, reconciler, fleet):
+        deploys = rig.render.deploys
+
+        async def meanwhile(service_id):
+            rig.render.deploys = deploys
+            await reconciler.advance((await rig.changes())[0])
+            return await deploys(service_id)
+
+        rig.render.deploys = meanwhile
+        rig.managed = await adopt(rig.managed.file, rig.render, rig.store, rig.clock, fleet)
+
+
+async def test_nor_what_is_written_down_just_when_it_has_taken_over(tmp_path):
+    async with taken_over(tmp_path) as (rig, reconciler, fleet):
+
+        class Slow:
+            def __getattr__(self, name):
+                return getattr(rig.store, name)
+
+            async def save_change(self, change, **more):
+                if change.state is State.SOAKING and not fleet:
+                    rig.managed = await adopt(rig.managed.file, rig.render, rig.store, rig.clock, fleet)
+                await rig.store.save_change(change, **more)
+
+        reconciler._store = Slow()
+        await reconciler.advance((await rig.changes())[0])
 
 
 async def test_a_clock_that_was_an_hour_ahead_blinds_nobody_afterwards(tmp_path):
