@@ -13,7 +13,6 @@ from sqlalchemy.pool import AssertionPool, NullPool, SingletonThreadPool, Static
 from app_core import ScalingMiddleware
 from app_core.pools import sqlalchemy_pool
 from tests.support.asgi import Puppet, fetch
-from tests.support.postgres import NoPostgresError, postgres_server
 
 
 @pytest.fixture
@@ -26,15 +25,6 @@ def engine(sqlite):
     engine = create_engine(sqlite, pool_size=2, max_overflow=1)
     yield engine
     engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    try:
-        with postgres_server() as server:
-            yield server
-    except NoPostgresError as error:
-        pytest.skip(str(error))
 
 
 def test_connections_in_use_are_those_checked_out_of_all_that_there_can_be(engine):

@@ -13,16 +13,6 @@ from autoscaler.adapters.store import open_store
 from autoscaler.core.change import State
 from tests.support.cli import autoscaler, starting
 from tests.support.fake_slack import fake_slack
-from tests.support.postgres import NoPostgresError, postgres_server
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    try:
-        with postgres_server() as server:
-            yield server
-    except NoPostgresError as error:
-        pytest.skip(str(error))
 
 
 async def passes(stream):

@@ -6,7 +6,6 @@ import signal
 from contextlib import asynccontextmanager
 
 import psycopg
-import pytest
 from aiohttp import web
 
 from render_client.sim import Durations, Fault, Match, ServiceSpec, WorldSpec, running_simulator
@@ -15,7 +14,7 @@ from tests.cli.conftest import SERVICE
 from tests.support.cli import autoscaler, starting
 from tests.support.fake_slack import fake_slack
 from tests.support.health_server import health_server, report
-from tests.support.postgres import PASSWORD, NoPostgresError, postgres_server
+from tests.support.postgres import PASSWORD
 
 KEY = "rnd_KEYthatNobodyMaySee0001"
 HEALTH = "HEALTHtokenThatNobodyMaySee"
@@ -51,15 +50,6 @@ BROKEN = {
     "env.yaml": f"version: 1\nservice: {{name: x}}\ntiers:\n  - {{name: a, plan: starter, env: {{DB_PASSWORD: {INLINE}, 'B AD': 1}}}}\n",
     "keys.yaml": f"version: 1\nservice: {{name: x}}\nrender_api_key: {INLINE}\n",
 }
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    try:
-        with postgres_server() as server:
-            yield server
-    except NoPostgresError as error:
-        pytest.skip(str(error))
 
 
 class Stage:

@@ -9,16 +9,6 @@ import asyncio
 import pytest
 
 from tests.support.fleet_program import fleet
-from tests.support.postgres import NoPostgresError, postgres_server
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    try:
-        with postgres_server() as server:
-            yield server
-    except NoPostgresError as error:
-        pytest.skip(str(error))
 
 
 async def two(trouble):

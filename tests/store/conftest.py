@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -11,18 +11,9 @@ from psycopg.sql import SQL, Identifier
 
 from autoscaler.adapters.store import SqlStore, open_store
 from autoscaler.adapters.store.tables import HEAD, SCHEMA, metadata
-from tests.support.postgres import NoPostgresError, PostgresServer, postgres_server
+from tests.support.postgres import PostgresServer
 
 OpenStore = Callable[..., SqlStore]
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    try:
-        with postgres_server() as server:
-            yield server
-    except NoPostgresError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

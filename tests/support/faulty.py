@@ -30,6 +30,7 @@ from tests.support.crashing import Engine, Heard
 from tests.support.matrix_checks import check_configured, check_journal, check_runs, fits
 from tests.support.matrix_lives import Bench, SceneApp, bench
 from tests.support.matrix_scenes import FILE, SCENES, SERVICE, Scene
+from tests.support.rig import TurnedClock
 
 OUTLIVES = 6
 """So many calls in a row: more than the client tries by itself."""
@@ -170,7 +171,7 @@ async def station() -> AsyncIterator[Station]:
     with bench() as made:
         await made.store.migrate()
         async with running_simulator(WorldSpec(), clock=clock) as sim:
-            monotonic = SceneClock(clock).monotonic
+            monotonic = TurnedClock(clock).monotonic
             client = RenderClient(
                 sim.api_key, sim.base_url, timeout=PATIENCE, patience=5, write_patience=0, clock=monotonic, sleep=skip
             )
@@ -178,19 +179,6 @@ async def station() -> AsyncIterator[Station]:
                 yield Station(sim, clock, RenderAdapter(client), made, made.content())
             finally:
                 await client.aclose()
-
-
-class SceneClock:
-    """ports.Clock: the simulator's time."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self._clock = clock
-
-    def now(self) -> int:
-        return self._clock.now()
-
-    def monotonic(self) -> float:
-        return self._clock.now() / 1000
 
 
 @dataclass
@@ -214,7 +202,7 @@ class Playing:
 
     async def to_the_end(self) -> Counter[str]:
         """See Station.play."""
-        sim, scene, clock = self.station.sim, self.scene, SceneClock(self.station.clock)
+        sim, scene, clock = self.station.sim, self.scene, TurnedClock(self.station.clock)
         began = self._begin()
         store, render = self.station.store, self.station.render
         engine = Engine(FILE, store, render, SceneApp(self, began), self.heard, clock)

@@ -26,7 +26,7 @@ version: 1
 mode: act
 service:
   id: {service}
-  health: {{url: "{url}", every: 1s, timeout: 1s}}
+  health: {{url: "{url}", every: 2s, timeout: 1s}}
 tiers:
   - name: mvp
     plan: starter

@@ -31,7 +31,7 @@ from render_client.sim.state import Deploy, Refused, Service
 from tests.support.crashing import Heard, Killed, PlainRender
 from tests.support.loaded_app import LoadedApp
 from tests.support.meddling import Others
-from tests.support.rig import MVP_ENV, POLICY, SERVICE
+from tests.support.rig import MVP_ENV, POLICY, SERVICE, TurnedClock
 
 POLL = 10
 DRIFT = 60
@@ -86,7 +86,7 @@ class Town:
     async def start(self) -> None:
         """As a worker starts."""
         self.store = open_store(self.url)
-        clock: Any = _Clock(self.clock)
+        clock = TurnedClock(self.clock)
         self.fleet: dict[str, Managed] = {}
         await adopt(FILES[self.edition], self._between, self.store, clock, self.fleet)
         self.ticker = Ticker(self.store, self.app, clock, dry_run=False)
@@ -103,7 +103,7 @@ class Town:
             env = self.service.configured().env
             self.others.persons |= {(name, env[name]) for name in MVP_ENV if name in env}
         if self.lives:
-            rota: Any = Rota(self.fleet, {}, DueQueue(), DueQueue(), _Clock(self.clock), print, print)
+            rota: Any = Rota(self.fleet, {}, DueQueue(), DueQueue(), TurnedClock(self.clock), print, print)
             watch: Any = None  # it is told here what is in force
             await Reloader(watch, self.store, rota)._renew(self.managed, FILES[self.edition])
 
@@ -174,7 +174,7 @@ class Town:
             self.others.excuse()
 
     async def _poll(self) -> None:
-        clock: Any = _Clock(self.clock)
+        clock = TurnedClock(self.clock)
         if self.clock.now() // 1000 % DRIFT < POLL:
             with suppress(OutsideError):  # the worker logs it and goes on
                 await drift.look(self.managed, self._between, self.store, clock)
@@ -299,17 +299,6 @@ class _Between:
             return result
 
         return called
-
-
-class _Clock:
-    def __init__(self, clock: ManualClock) -> None:
-        self._clock = clock
-
-    def now(self) -> int:
-        return self._clock.now()
-
-    def monotonic(self) -> float:
-        return self._clock.now() / 1000
 
 
 def _tell(deploy: Deploy) -> str:
