@@ -38,7 +38,7 @@ demo: $(READY)
 	@$(BIN)/autoscaler demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q -n 3 --dist worksteal
+	@$(BIN)/python -m pytest -q -n 4 --dist worksteal
 
 soak: $(READY)
 	@$(BIN)/python -m tests.support.soak

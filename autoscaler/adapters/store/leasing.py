@@ -13,6 +13,10 @@ from autoscaler.errors import FencedError
 from autoscaler.ports import Fence, Heartbeat
 
 _NOBODY = ""
+_HANDED_OVER = 0
+"""When a lease ran out that was given up for others, or that nobody ever had."""
+LEFT_TO_OTHERS = 2 * SECOND
+"""How long one that ran out is left to the workers whose part it is: a death is taken over within 30 s all the same."""
 
 
 def check_fence(connection: Connection, fence: Fence) -> None:
@@ -30,7 +34,10 @@ def check_fence(connection: Connection, fence: Fence) -> None:
 def claim(
     connection: Connection, holder: str, service_ids: Sequence[str], ttl: float, most: int | None
 ) -> tuple[Fence, ...]:
-    """Renew the holder's own leases of these services, and take free ones up to `most` in all."""
+    """Renew the holder's own leases of these services, and take free ones up to `most` in all.
+
+    One that ran out a while ago is taken beyond that: those whose part it would be may be gone as well.
+    """
     now = _now(connection)
     until = now + round(ttl * SECOND)
     mine = leases.c.holder == holder
@@ -39,16 +46,16 @@ def claim(
     connection.execute(sa.update(leases).where(named, mine).values(expires_at=until))
     own = sa.select(leases.c.service_id, leases.c.epoch).where(named, mine).order_by(leases.c.service_id)
     room = len(service_ids) if most is None else most - len(connection.execute(own).all())
-    if room > 0:
-        free = (
-            sa.select(leases.c.service_id)
-            .where(named, sa.not_(mine), leases.c.expires_at <= now)
-            .order_by(leases.c.service_id)
-            .limit(room)
-            .with_for_update(skip_locked=True)  # somebody is taking it, or still writes
-        )
-        taken = sa.update(leases).where(leases.c.service_id.in_(connection.scalars(free).all()))
-        connection.execute(taken.values(holder=holder, epoch=leases.c.epoch + 1, expires_at=until))
+    free = (
+        sa.select(leases.c.service_id)
+        .where(named, sa.not_(mine), leases.c.expires_at <= now)
+        .order_by(leases.c.service_id)
+        .with_for_update(skip_locked=True)  # somebody is taking it, or still writes
+    )
+    overdue = leases.c.expires_at.between(_HANDED_OVER + 1, now - LEFT_TO_OTHERS)
+    found = [*connection.scalars(free.where(overdue)), *connection.scalars(free.limit(max(0, room)))]
+    taken = sa.update(leases).where(leases.c.service_id.in_(found))
+    connection.execute(taken.values(holder=holder, epoch=leases.c.epoch + 1, expires_at=until))
     connection.execute(sa.update(heartbeats).where(heartbeats.c.worker == holder).values(seen_at=now))
     return tuple(Fence(service_id, holder, epoch) for service_id, epoch in connection.execute(own))
 
@@ -56,7 +63,7 @@ def claim(
 def _add_missing(connection: Connection, service_ids: Sequence[str]) -> None:
     known = set(connection.scalars(sa.select(leases.c.service_id).where(leases.c.service_id.in_(service_ids))))
     rows = [
-        {"service_id": service_id, "holder": _NOBODY, "epoch": 0, "expires_at": 0}
+        {"service_id": service_id, "holder": _NOBODY, "epoch": 0, "expires_at": _HANDED_OVER}
         for service_id in service_ids
         if service_id not in known
     ]
@@ -71,12 +78,12 @@ def release(connection: Connection, holder: str, service_ids: Collection[str] | 
         mine = mine.where(leases.c.service_id.in_(service_ids))
     else:
         connection.execute(sa.update(heartbeats).where(heartbeats.c.worker == holder).values(seen_at=0))
-    connection.execute(mine.values(holder=_NOBODY, expires_at=0))
+    connection.execute(mine.values(holder=_NOBODY, expires_at=_HANDED_OVER))
 
 
 def void_all(connection: Connection) -> None:
     """Nobody lives who could hold one."""
-    connection.execute(sa.update(leases).values(expires_at=0))
+    connection.execute(sa.update(leases).values(expires_at=_HANDED_OVER))
     connection.execute(sa.update(heartbeats).values(seen_at=0))
 
 
