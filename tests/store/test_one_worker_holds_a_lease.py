@@ -91,16 +91,13 @@ async def test_no_more_is_taken_than_was_said_and_what_is_held_already_is_renewe
 
 
 @pytest.mark.parametrize(("left", "taken"), ((-10.0, 4), (0.0, 1), (None, 1)))
-async def test_what_ran_out_a_while_ago_is_taken_beyond_ones_part_and_what_was_handed_over_is_not(
-    store, reopen, left, taken
-):
+async def test_what_ran_out_a_while_ago_is_taken_beyond_ones_part_and_what_was_handed_over_is_not(store, left, taken):
     """Several workers may have died at once; while a lease that has just run out, or was given up, is left to whose part it is."""
     services = ["srv-1", "srv-2", "srv-3", "srv-4"]
     await store.claim("dead", services, TTL if left is None else left)
     if left is None:
         await store.release("dead", services)
-    await store.close()
-    assert len(await reopen().claim("heir", services, TTL, most=1)) == taken
+    assert len(await store.claim("heir", services, TTL, most=1)) == taken
 
 
 async def test_what_somebody_held_and_took_back_has_another_epoch_for_the_same_worker(store):
