@@ -63,6 +63,7 @@ RETRY_REFUSED = 5 * MINUTE
 GONE_LIMIT = HOUR
 """How old a change is before a service that Render does not know is believed to be gone, and not just out of sight."""
 ADOPTION_LIMIT = 30 * MINUTE
+NOT_SENT = "not sent: too little of the lease was left"
 CUT_OFF = "not known: the worker stopped here"
 LOOK_EVERY = 10 * SECOND
 LEAST_TENURE = 20.0
@@ -122,9 +123,12 @@ class Reconciler:
         if isinstance(step, Become):
             change = await self._become(change, step, next(numbers))
             return change, not change.state.is_final
-        if self._tenure is not None and self._tenure.left(change.service_id) < LEAST_TENURE:
+        if not self._has_time(change):
             return change, False  # it stays due: whoever has time enough for the call makes it
         return await self._write(change, step, numbers)
+
+    def _has_time(self, change: Change) -> bool:
+        return self._tenure is None or self._tenure.left(change.service_id) >= LEAST_TENURE
 
     async def _numbers(self, change: Change) -> Iterator[int]:
         """The numbers of the journal entries to come. A step that was cut off is marked: what it did is seen by looking."""
@@ -169,6 +173,10 @@ class Reconciler:
         entry = JournalEntry(change.id, next(numbers), now, write.words)
         change = attempted(change, write, now)
         await self._store.save_change(change, journal=[entry])
+        if not self._has_time(change):  # the database was slow
+            change = unattempted(change, write)
+            await self._store.save_change(change, journal=[self._ended(entry, NOT_SENT)])
+            return change, False
         try:
             deploy = await self._perform(change, write)
         except (UnavailableError, KeyRefusedError) as error:

@@ -76,3 +76,22 @@ async def test_without_time_enough_on_its_lease_a_worker_makes_no_call_and_what_
         tenure.seconds = 60
         await rig.run(minutes=1)
         assert rig.configured[0] == "standard"
+
+
+async def test_a_call_for_which_too_little_is_left_once_it_is_written_down_is_not_made(tmp_path):
+    """The database was slow: the entry says so, and the next look makes the call."""
+    async with running_rig(tmp_path) as rig:
+        rig.load = BUSY
+        while not (changes := await rig.changes()):
+            rig.sim.clock.advance(10)
+            await rig.ticker.tick(rig.managed)
+        left = iter([LEAST_TENURE, LEAST_TENURE - 0.1])
+        rig.reconciler._tenure = tenure = Tenure(LEAST_TENURE)
+        tenure.left = lambda service_id: next(left, LEAST_TENURE)
+        await rig.reconciler.advance(changes[0])
+        assert rig.writes == []
+        (entry,) = [one for one in await rig.store.journal(changes[0].id) if one.step.startswith("set plan")]
+        assert entry.outcome == "not sent: too little of the lease was left"
+        await rig.run(minutes=4)
+        assert [change.state for change in await rig.changes()] == [State.WATCHING]
+        assert rig.writes.count("POST deploys") == 1
