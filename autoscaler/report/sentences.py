@@ -159,6 +159,11 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
             "The last upgrade for the same cause made it less than a fifth better within a day.",
             "Find out what it really waits for; `autoscaler scale` it by hand if you know better.",
         ),
+        Why.DECLINED: Words(
+            "it was declined",
+            "You were asked about the same a while ago, and it was not agreed to.",
+            "`autoscaler scale` it by hand, or edit the policy: then I ask anew.",
+        ),
         Why.APPROVAL_REQUIRED: Words(
             "approval is required",
             "The policy wants a person's yes for this.",
@@ -181,11 +186,15 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
 
 def blocker_sentence(blocker: Blocker, now: int) -> str:
     """What this blocker means, with its numbers and its end, and what a person can do about it."""
+    return f"{meaning(blocker, now)} {WORDS[blocker.why].action}"
+
+
+def meaning(blocker: Blocker, now: int) -> str:
+    """What it means, with its numbers and its end."""
     words = WORDS[blocker.why]
     until = f"until {format_time(blocker.until, now)}" if blocker.until else ""
     numbers = ", ".join(part for part in (one_line(blocker.detail), until) if part)
-    meaning = f"{words.meaning.removesuffix('.')} ({numbers})." if numbers else words.meaning
-    return f"{meaning} {words.action}"
+    return f"{words.meaning.removesuffix('.')} ({numbers})." if numbers else words.meaning
 
 
 def condition_phrase(progress: Progress) -> str:
