@@ -49,12 +49,9 @@ def question(approval: Approval, verdict: Verdict, target: Tier | None) -> Quest
 def is_about(change: Change, verdict: Verdict, digest: str) -> bool:
     """Whether a verdict still wants just what was asked, and no guard stands in the way now of which nobody was told."""
     asked = change.question
-    same = (change.origin.tier, change.target.tier, change.emergency) == (
-        verdict.tier,
-        verdict.target,
-        verdict.emergency,
-    )
-    if asked is None or not same or change.policy_digest != digest:
+    if asked is None or change.policy_digest != digest or change.direction.value != verdict.ask.value:
+        return False
+    if (change.origin.tier, change.target.tier, change.emergency) != (verdict.tier, verdict.target, verdict.emergency):
         return False
     return {blocker.why for blocker in verdict.blockers if blocker.why.lifts_with_a_yes} <= set(asked.lifts)
 

@@ -151,7 +151,7 @@ def test_what_is_held_says_why_and_what_to_do():
         "• The last change is too recent (until 14:20 UTC). "
         "Wait, or shorten `guards.cooldown`; an emergency rule does not wait.\n"
         "• The policy wants a person's yes for this. "
-        "`autoscaler scale` it by hand, or write `automatic` under `approval:`.\n"
+        "`autoscaler approve` it, or write `automatic` under `approval:`.\n"
         "  Cost: $7/mo → $25/mo (+$18/mo)\n"
         "  Earliest: 14:20 UTC (in 17m)"
     )
