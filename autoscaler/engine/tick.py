@@ -7,7 +7,7 @@ from functools import partial
 
 from autoscaler.core.change import Change, Direction
 from autoscaler.core.evaluate import Ask, Decision, decide
-from autoscaler.core.guards import Verdict, judge
+from autoscaler.core.guards import Verdict, Why, judge
 from autoscaler.core.observations import Missed, Observation
 from autoscaler.core.readings import read, signals, with_memory_share
 from autoscaler.engine.asking import Asked, ask
@@ -137,7 +137,9 @@ class Ticker:
 
 
 def _wanted(verdict: Verdict) -> tuple[object, ...]:
-    """What a held verdict wants of people; empty when it wants nothing."""
+    """What a held verdict wants of people; empty when it wants nothing, or they have just said what they think of it."""
+    if any(blocker.why is Why.DECLINED for blocker in verdict.blockers):
+        return ()
     guards = tuple(blocker.why for blocker in verdict.blockers if blocker.why.needs_a_person)
     return (verdict.ask, verdict.target, guards) if guards and verdict.ask is not Ask.HOLD else ()
 

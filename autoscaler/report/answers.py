@@ -14,6 +14,16 @@ def said(change: Change, answers: Sequence[Answer], now: int) -> str:
     return f"{spoken}; {stands}." if spoken else f"{stands}."
 
 
+def waits(change: Change, now: int) -> str:
+    """That it waits for somebody's word, and how to give it."""
+    asked = change.question
+    until = asked.asked_at + asked.expires if asked is not None and asked.asked_at is not None else None
+    left = f", until {format_time(until, now)}" if until else ""
+    cost = monthly_step(change.origin.monthly, change.target.monthly)
+    step = f"{change.service}: {change.origin.tier} → {change.target.tier} ({cost})"
+    return f"Waits for a yes{left}: {step}. `autoscaler approve {change.id}`, or `reject`."
+
+
 def then(change: Change, answers: Sequence[Answer]) -> str:
     """What happens next."""
     service, target = change.service, change.target

@@ -33,6 +33,15 @@ async def test_a_yes_at_the_terminal_begins_the_change_at_the_next_pass(asked):
     assert (late.code, "waits for nobody: ada said yes at" in late.err) == (1, True)
 
 
+async def test_status_shows_what_waits_and_how_to_answer(asked):
+    await one_pass(asked)  # which knows that the message has arrived
+    shown = await say(asked, "status")
+    assert "Waits for a yes, until" in shown.out
+    assert "holisticos-api: mvp → scaled ($7/mo → $25/mo (+$18/mo)). `autoscaler approve chg-" in shown.out
+    (one,) = (await say(asked, "status", "--json")).json["asked"]
+    assert (one["service"], one["from"], one["to"]) == ("holisticos-api", "mvp", "scaled")
+
+
 async def test_a_no_says_for_how_long_and_as_json_what_was_said(asked):
     ended = await say(asked, "reject", "holisticos-api", "--who", "ada", "--reason", "not now", "--json")
     (answer,) = ended.json["answers"]

@@ -69,6 +69,7 @@ async def test_a_no_ends_it_and_nobody_is_asked_the_same_for_a_week(tmp_path):
         assert await states(rig) == [State.REJECTED]
         assert rig.writes == []
         assert kinds(rig, change) == [EventKind.ASKED, EventKind.CHANGE_ENDED]
+        assert len(rig.told.deliveries) == 2
         last = rig.passes[-1].verdict
         assert (last.why, last.blockers[0].detail) == (Why.DECLINED, "ada said no: not before the launch")
         await rig.restart()
