@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from autoscaler.cli import (
+    approve,
     backtest,
     check,
     cost,
@@ -18,6 +19,7 @@ from autoscaler.cli import (
     init,
     metric,
     pause,
+    reject,
     repair,
     resume,
     run,
@@ -79,6 +81,8 @@ app.command("explain", rich_help_panel=_RUNS)(explain.explain)
 app.command("history", rich_help_panel=_RUNS)(history.history)
 app.command("cost", rich_help_panel=_RUNS)(cost.cost)
 app.command("scale", rich_help_panel=_HAND)(scale.scale)
+app.command("approve", rich_help_panel=_HAND)(approve.approve)
+app.command("reject", rich_help_panel=_HAND)(reject.reject)
 app.command("undo", rich_help_panel=_HAND)(undo.undo)
 app.command("pause", rich_help_panel=_HAND)(pause.pause)
 app.command("resume", rich_help_panel=_HAND)(resume.resume)

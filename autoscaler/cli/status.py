@@ -13,13 +13,14 @@ from autoscaler.adapters.clock import SystemClock
 from autoscaler.bootstrap import opened_store
 from autoscaler.cli.options import JsonOption
 from autoscaler.cli.output import drawn, out, print_json
-from autoscaler.core.change import OPEN, Change
+from autoscaler.core.change import OPEN, Change, State
 from autoscaler.core.durations import MINUTE, SECOND, format_duration, parse_duration
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.errors import ExitCode, UsageError
 from autoscaler.ports import Heartbeat, Store
 from autoscaler.report import pauses, tables
+from autoscaler.report.answers import waits
 from autoscaler.report.explain import explain
 from autoscaler.report.explain_json import document
 from autoscaler.settings import load_settings
@@ -41,6 +42,8 @@ class Fleet:
     changes: tuple[Change, ...]
     pauses: tuple[tuple[str, Pause], ...] = ()
     """Those in force, with the service's name."""
+    asked: tuple[Change, ...] = ()
+    """About which somebody has yet to say yes or no."""
 
     @property
     def silence(self) -> int | None:
@@ -112,6 +115,7 @@ async def _fleet(store: Store) -> Fleet:
         plans={service_id: changes[-1].plan for service_id, changes in seen.items() if changes},
         beats=tuple(await store.heartbeats()),
         changes=tuple(await store.changes(states=sorted(OPEN))),
+        asked=tuple(await store.changes(states=(State.PROPOSED,))),
         pauses=tuple((name, one) for name, one in paused if one and (one.until is None or now < one.until)),
     )
 
@@ -123,10 +127,12 @@ def _screen(fleet: Fleet, console: Console) -> RenderableType:
         Text(f"Under way: {change.service}: {change.origin.tier} → {change.target.tier}, {change.state} ({change.id})")
         for change in fleet.changes
     )
+    asked = (Text(waits(change, fleet.at), style="bold yellow") for change in fleet.asked)
     paused = (Text(pauses.sentence(name, pause, fleet.at), style="bold yellow") for name, pause in fleet.pauses)
     return Group(
         drawn(shown, empty="No service has been looked at yet: start `autoscaler run`."),
         *under_way,
+        *asked,
         *paused,
         _worker(fleet),
     )
@@ -152,6 +158,10 @@ def _document(fleet: Fleet) -> dict[str, object]:
         "services": [document(explain(one, plan=fleet.plans.get(one.service_id))) for one in fleet.verdicts],
         "open_changes": [
             {"id": change.id, "service": change.service, "state": change.state} for change in fleet.changes
+        ],
+        "asked": [
+            {"id": one.id, "service": one.service, "from": one.origin.tier, "to": one.target.tier, "reason": one.reason}
+            for one in fleet.asked
         ],
         "pauses": [pauses.document(name, pause) for name, pause in fleet.pauses],
     }

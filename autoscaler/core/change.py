@@ -1,6 +1,8 @@
 """One durable scaling action, and what to do next about it.
 
-        preflight          plan, env, deploy            soak over             24 h
+    proposed ── no, nobody, or nothing asks for it any more ──▶ rejected, expired, superseded
+        │ yes
+        ▼   preflight          plan, env, deploy            soak over             24 h
     approved ─────────▶ applying ───────────────▶ soaking ─────────▶ watching ─────────▶ done
         │                  │ refused, deploy failed,    │ no answer from the new instance
         │                  ▼ or a person's value met    │
@@ -106,6 +108,26 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What people are asked before it may begin (`core.consent`). Times in ms UTC."""
+
+    lifts: tuple[str, ...]
+    """The guards (`Why`) that a yes lifts, and no others."""
+    expires: int
+    """How long it stands from when it was delivered, ms."""
+    needed: int = 1
+    """So many people must say yes."""
+    on_expiry: str = "cancel"
+    """`cancel`, or `proceed`: no answer counts as a yes."""
+    asked_at: int | None = None
+    """When it was delivered; until then it does not expire."""
+    agreed_at: int | None = None
+    """When enough people had said yes and nothing else stood in the way: then the change began."""
+    agreed_by: str = ""
+    """Who they were."""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """Times in ms UTC."""
 
@@ -138,6 +160,8 @@ class Change:
     soak: int = 0
     watch: int = 0
     state: State = State.APPROVED
+    question: Question | None = None
+    """What people were asked about it; None where nobody had to be."""
     before: Before | None = None
     written: tuple[str, ...] = ()
     """Writes that Render confirmed, in this walk: `plan`, `instances`, `env:KEY`."""
@@ -179,6 +203,11 @@ class Change:
     def is_urgent(self) -> bool:
         """Whether it does not wait for a foreign deploy before its first write, nor for a build that a person should look at."""
         return self.emergency or self.follows
+
+    @property
+    def was_only_asked(self) -> bool:
+        """Whether it has not begun, and maybe never did."""
+        return self.question is not None and self.question.agreed_at is None
 
     @property
     def by_hand(self) -> bool:

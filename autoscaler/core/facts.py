@@ -57,6 +57,8 @@ class Facts:
     """How often in a row a change to the tier that is asked for was undone because its deploy or its app failed."""
     failed_at: int | None = None
     """When the last of them ended."""
+    declined: tuple[int, str] | None = None
+    """Until when people are not asked again about the change that is asked for, and why: a No, or no answer."""
     doubts: tuple[str, ...] = ()
     """Why the app's silence may have another cause than the app, in words; empty when something else does answer."""
     observer_suspect: str = ""

@@ -1,6 +1,6 @@
 """judge(): a decision and the facts become a verdict. All guards are judged, not only the first; every "no" has a name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -48,6 +48,7 @@ class Why(StrEnum):
     DISK_DOWNTIME = "disk_downtime"
     NOT_RESOURCE_BOUND = "not_resource_bound"
     DID_NOT_HELP = "did_not_help"
+    DECLINED = "declined"
     APPROVAL_REQUIRED = "approval_required"
     MODE_ASK = "mode_ask"
     MODE_OBSERVE = "mode_observe"
@@ -56,6 +57,11 @@ class Why(StrEnum):
     def needs_a_person(self) -> bool:
         """Whether nothing but a person can lift it."""
         return self in _FOR_PEOPLE
+
+    @property
+    def lifts_with_a_yes(self) -> bool:
+        """Whether a person who is asked about the change can lift it."""
+        return self in _ASKED
 
 
 _FOR_PEOPLE = frozenset(
@@ -75,6 +81,16 @@ _FOR_PEOPLE = frozenset(
         Why.APPROVAL_REQUIRED,
         Why.MODE_ASK,
         Why.MODE_OBSERVE,
+    }
+)
+_ASKED = frozenset(
+    {
+        Why.BUDGET,
+        Why.DISK_DOWNTIME,
+        Why.NOT_RESOURCE_BOUND,
+        Why.DID_NOT_HELP,
+        Why.APPROVAL_REQUIRED,
+        Why.MODE_ASK,
     }
 )
 
@@ -148,9 +164,9 @@ def judge(policy: Policy, decision: Decision, facts: Facts) -> Verdict:
         blockers = ()
     else:
         order = list(Why)
-        blockers = tuple(
-            sorted(_blockers(policy, decision, facts, target), key=lambda blocker: order.index(blocker.why))
-        )
+        found = list(_blockers(policy, decision, facts, target))
+        found += _declined(decision, facts, found)
+        blockers = tuple(sorted(found, key=lambda blocker: order.index(blocker.why)))
     times = [blocker.until for blocker in blockers]
     calm = Why.STEADY if decision.ask is Ask.HOLD else Why.GO
     return Verdict(
@@ -202,6 +218,15 @@ def _blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier | N
         yield from _budget(policy, decision, facts, target)
         yield from _use(decision)
     yield from _consent(policy, decision, facts)
+
+
+def _declined(decision: Decision, facts: Facts, found: Sequence[Blocker]) -> Iterator[Blocker]:
+    """Who has just said no is not asked the same again; what needs nobody's yes goes on, and so does an emergency."""
+    if facts.declined is None or decision.emergency or not any(blocker.why.lifts_with_a_yes for blocker in found):
+        return
+    until, words = facts.declined
+    if decision.at < until:
+        yield Blocker(Why.DECLINED, until, words)
 
 
 def _render_blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier) -> Iterator[Blocker]:

@@ -216,6 +216,10 @@ class Approval(_Part):
     approvers: tuple[Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]{2,}$")], ...] = ()
     ask: Hours | None = None
     expires: Duration = DAY
+    on_expiry: Literal["cancel", "proceed"] = "cancel"
+    """What no answer means; `proceed` counts for ways up only."""
+    two_above: Dollars | None = None
+    """A tier that costs more a month than this needs the yes of two people."""
 
 
 class Verify(_Part):

@@ -13,7 +13,7 @@ from autoscaler.engine.managed import Managed, load, rung, theirs
 from autoscaler.errors import RefusedError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Event, EventKind, PassRecord, RenderPort, ServiceSeen, Store
-from autoscaler.report import messages
+from autoscaler.report import change_messages
 
 AS_FOUND = "as found"
 """The tier of what is configured, where that is none of the policy's."""
@@ -114,7 +114,7 @@ async def begin(change: Change, sight: Sight, store: Store) -> None:
                 f"{other.service} is being changed already ({other.id}, {other.state}): wait for its end, `autoscaler history` shows it. "
                 "It goes back by itself if it fails."
             )
-    told = messages.change_started(change)
+    told = change_messages.started(change)
     channel = sight.managed.policy.notify.slack
     event = Event(
         f"{change.id}:started", change.created_at, EventKind.CHANGE_STARTED, change.service_id, told, channel, change.id

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import takewhile
 
 from autoscaler.core.change import Change, Direction, State
+from autoscaler.core.consent import declined_until
 from autoscaler.core.durations import DAY, MINUTE
 from autoscaler.core.evaluate import Ask, Decision
 from autoscaler.core.facts import Facts
@@ -38,10 +39,11 @@ async def gather(managed: Managed, store: History, decision: Decision) -> Facts:
         return facts
     recent = await store.changes(seen.id, limit=100)
     pause = await store.paused(seen.id)
-    failures = _failures(recent, decision.target)
     under_way = next((change for change in recent if change.state.is_open), None)
     makes_way = under_way is not None and decision.emergency and _makes_way(under_way, managed, decision)
-    ended = [change.ended_at for change in recent if change.ended_at is not None and not change.follows]
+    begun = [change for change in recent if not change.was_only_asked]
+    ended = [change.ended_at for change in begun if change.ended_at is not None and not change.follows]
+    failures = _failures(begun, decision.target)
     today = (change.created_at for change in recent if decision.at - change.created_at < DAY and _counts(change))
     return replace(
         facts,
@@ -51,6 +53,7 @@ async def gather(managed: Managed, store: History, decision: Decision) -> Facts:
         last_change_ended=max(ended, default=None),
         pause=pause if pause and (pause.until is None or decision.at < pause.until) else None,
         changes_today=tuple(today),
+        declined=declined_until(recent, decision.target, managed.file.digest) if decision.target else None,
         failed_tries=len(failures),
         failed_at=failures[0].ended_at if failures else None,
         doubts=tuple(_doubts(managed)),

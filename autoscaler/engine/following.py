@@ -12,7 +12,7 @@ from autoscaler.core.plans import find_plan, is_smaller, same_plan
 from autoscaler.core.policy import Mode, Tier
 from autoscaler.engine.managed import Managed, rung, theirs
 from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, History, PassRecord, RenderPort
-from autoscaler.report import messages, notices
+from autoscaler.report import change_messages, messages, notices
 
 AT_FIRST = "I found it so, and where I first look I write nothing."
 BY_SOMEBODY = "Somebody set the plan, and I only watch here."
@@ -235,7 +235,7 @@ async def _follow(
         now,
         EventKind.CHANGE_STARTED,
         managed.service_id,
-        messages.change_started(change),
+        change_messages.started(change),
         managed.policy.notify.slack,
         change.id,
     )

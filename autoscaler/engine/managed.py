@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+from autoscaler.core import change
 from autoscaler.core.attribution import HELP_REMEMBERED
-from autoscaler.core.change import AppSeen, Rung
+from autoscaler.core.change import AppSeen, Change, Rung
 from autoscaler.core.durations import DAY
 from autoscaler.core.guards import Verdict
 from autoscaler.core.lessons import Lessons
@@ -56,6 +57,8 @@ class Managed:
     """Polls without a reading, in a row."""
     regained: bool = False
     """Whether the last poll gave the first reading after so many misses that people were told."""
+    proposal: Change | None = None
+    """The change about which people are asked, while none of them has settled it."""
     sight: Sight = field(default_factory=Sight)
     heard: set[str] = field(default_factory=set)
     """The ids of Render's events, and of what was told from outside, that are among the signals already."""
@@ -116,6 +119,7 @@ class Managed:
             elif not isinstance(observation, Reading | Missed | Masked):  # the clock of who told it is ahead of ours
                 self.fold(replace(observation, at=now))
         self.verdict = next(iter(await store.verdicts(self.service_id, limit=1)), None)
+        self.proposal = next(iter(await store.changes(self.service_id, states=(change.State.PROPOSED,), limit=1)), None)
 
     def fold(self, observation: Observation) -> None:
         """Take in one observation; commit it under the same `in_step`."""

@@ -8,7 +8,7 @@ from autoscaler.core.steps.emergency import in_place_of, replaced, turned_round,
 from autoscaler.core.steps.kinds import Become
 from autoscaler.engine.managed import Managed
 from autoscaler.ports import Clock, Event, EventKind, History, PassRecord
-from autoscaler.report import messages
+from autoscaler.report import change_messages, messages
 
 
 async def take_place(
@@ -51,11 +51,11 @@ async def _record(
         return Event(f"{change.id}:{key}", now, kind, managed.service_id, message, channel, change.id)
 
     if moved.state.is_final:
-        events = [event(moved, f"{moved.state}{number}", EventKind.CHANGE_ENDED, messages.change_ended(moved))]
+        events = [event(moved, f"{moved.state}{number}", EventKind.CHANGE_ENDED, change_messages.ended(moved))]
     else:
-        told = messages.change_progress(moved, step.told or "")
+        told = change_messages.progress(moved, step.told or "")
         events = [event(moved, f"{moved.state}{number}", EventKind.CHANGE_PROGRESS, told)]
     if emergency is not None:
-        begun = messages.change_started(emergency)
+        begun = change_messages.started(emergency)
         events.append(event(emergency, "started", EventKind.CHANGE_STARTED, begun))
     return PassRecord(managed.service_id, (), None, emergency, tuple(events), moved, (entry,))

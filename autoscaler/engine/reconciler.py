@@ -47,7 +47,7 @@ from autoscaler.errors import (
     UnavailableError,
 )
 from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, RenderPort, Store, Tenure
-from autoscaler.report import comparison, messages, notices
+from autoscaler.report import change_messages, comparison, messages, notices
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +159,8 @@ class Reconciler:
             if now - change.created_at < ADOPTION_LIMIT:
                 return Wait(now + RETRY, "no policy looks after this service yet")
             return withdrawn(change, "no policy looks after this service any more", now)
-        if managed.policy.mode is not Mode.ACT and not change.by_hand:
+        agreed = change.question is not None and managed.policy.mode is Mode.ASK
+        if managed.policy.mode is not Mode.ACT and not (change.by_hand or agreed):
             return withdrawn(change, f"the policy says 'mode: {managed.policy.mode}' now", now)
         return None
 
@@ -260,7 +261,7 @@ class Reconciler:
         log.warning("change %s of %s waits %ds: %s", change.id, change.service, wait // SECOND, error)
         events = []
         if stuck >= TOLD_AFTER and not change.stuck_told and change.state.is_open:
-            told = messages.change_stuck(change, str(error), stuck)
+            told = change_messages.stuck(change, str(error), stuck)
             events.append(self._event(change, f"stuck:{change.stuck_since}", EventKind.CHANGE_PROGRESS, told))
         change = replace(change, stuck_since=now - stuck, stuck_told=change.stuck_told or bool(events))
         return await self._put_off(change, now + wait, *journal, events=events)
@@ -295,23 +296,23 @@ def _told_once(change: Change, write: AskDeploy | Redeploy) -> str:
 
 def _deploying(change: Change, write: AskDeploy | Redeploy) -> messages.Message:
     if isinstance(write, Redeploy):
-        return messages.given_back(change, write.deploy, write.commit)
+        return change_messages.given_back(change, write.deploy, write.commit)
     rung = change.origin if change.walking_back else change.target
-    return messages.change_progress(change, f"Plan {rung.plan} is set, and its env values; deploying.")
+    return change_messages.progress(change, f"Plan {rung.plan} is set, and its env values; deploying.")
 
 
 def _told(before: Change, step: Become) -> list[tuple[EventKind, messages.Message]]:
     """What the team hears of a move. The end of the soak is the end for them; `done` after the watch is quiet."""
     after = step.change
     if after.state is State.SOAKING:
-        return [(EventKind.CHANGE_LIVE, messages.change_live(after))]
+        return [(EventKind.CHANGE_LIVE, change_messages.live(after))]
     if after.report:
         return [(EventKind.CHANGE_REPORT, comparison.change_report(after))]
     if before.state is after.state is State.WATCHING:
         return [(EventKind.NOTICE, comparison.crash_loop(after, step.told))] if step.told else []
     if after.state is State.WATCHING or (after.state.is_final and before.state is not State.WATCHING):
-        return [(EventKind.CHANGE_ENDED, messages.change_ended(after))]
-    return [(EventKind.CHANGE_PROGRESS, messages.change_progress(after, step.told))] if step.told else []
+        return [(EventKind.CHANGE_ENDED, change_messages.ended(after))]
+    return [(EventKind.CHANGE_PROGRESS, change_messages.progress(after, step.told))] if step.told else []
 
 
 def _observations(before: Change, after: Change, now: int) -> list[Observation]:

@@ -3,18 +3,20 @@
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from autoscaler.core.change import Change, Direction
 from autoscaler.core.evaluate import Ask, Decision, decide
-from autoscaler.core.guards import Verdict, judge
+from autoscaler.core.guards import Verdict, Why, judge
 from autoscaler.core.observations import Missed, Observation
 from autoscaler.core.readings import read, signals, with_memory_share
+from autoscaler.engine.asking import Asked, ask
 from autoscaler.engine.facts import gather
 from autoscaler.engine.managed import BLIND_AFTER, Managed, rung
 from autoscaler.engine.meter import Meter
 from autoscaler.engine.preemption import take_place
 from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, HealthPort, History, PassRecord
-from autoscaler.report import messages
+from autoscaler.report import change_messages, messages
 from autoscaler.report.sentences import reason_sentence
 
 
@@ -48,19 +50,33 @@ class Ticker:
             result = await self.judge(managed, observations)
             preempts = bool(result.verdict.preempts) and not self._dry_run
             change = None if self._dry_run or preempts else result.change
-            events = tuple(self._events(managed, result, change))
-            record = PassRecord(managed.service_id, observations, result.verdict, change, events)
+            asked = Asked() if self._dry_run else await self._ask(managed, result.verdict)
+            events = (*self._events(managed, result, change, asked), *asked.events)
+            record = PassRecord(
+                managed.service_id,
+                observations,
+                result.verdict,
+                change or asked.proposed,
+                events,
+                asked.moved,
+                asked.journal,
+            )
             try:
                 await self._store.record(record)
             except ChangeOpenError:  # another worker was first: its change stands, ours never was
-                told = tuple(self._events(managed, result, None))
-                await self._store.record(replace(record, change=None, events=told))
+                told = tuple(self._events(managed, result, None, Asked()))
+                await self._store.record(PassRecord(managed.service_id, observations, result.verdict, events=told))
                 result = replace(result, change=None)
+            else:
+                managed.proposal = asked.waits
             managed.verdict = result.verdict
         if preempts:
             taken = await take_place(managed, result.verdict, result.change, self._store, self._clock)
             result = replace(result, change=taken)
         return result
+
+    async def _ask(self, managed: Managed, verdict: Verdict) -> Asked:
+        return await ask(managed, verdict, partial(_begin, managed, verdict, verdict.at), self._store)
 
     async def observe(self, managed: Managed) -> tuple[Observation, ...]:
         """Poll the app once: the reading or the miss, and then what the app counted."""
@@ -99,13 +115,14 @@ class Ticker:
             verdict = replace(verdict, since=managed.verdict.since)
         return verdict
 
-    def _events(self, managed: Managed, result: Pass, change: Change | None) -> Iterator[Event]:
+    def _events(self, managed: Managed, result: Pass, change: Change | None, asked: Asked) -> Iterator[Event]:
         """What people are told of a pass: a change that begins, a hold that waits for them, an alert. Each once."""
         verdict, before = result.verdict, managed.verdict
         if change is not None:
-            message = messages.change_started(change)
+            message = change_messages.started(change)
             yield _event(managed, f"{change.id}:started", EventKind.CHANGE_STARTED, message, verdict.at, change.id)
-        if (wanted := _wanted(verdict)) and (before is None or wanted != _wanted(before)):
+        wanted = () if asked.waits else _wanted(verdict)
+        if wanted and (before is None or wanted != _wanted(before)):
             key = f"held:{managed.service_id}:{verdict.since}"
             yield _event(managed, key, EventKind.HELD, messages.held(verdict), verdict.at)
         if managed.regained or (managed.misses == BLIND_AFTER and not managed.seen.suspended):
@@ -120,7 +137,9 @@ class Ticker:
 
 
 def _wanted(verdict: Verdict) -> tuple[object, ...]:
-    """What a held verdict wants of people; empty when it wants nothing."""
+    """What a held verdict wants of people; empty when it wants nothing, or they have just said what they think of it."""
+    if any(blocker.why is Why.DECLINED for blocker in verdict.blockers):
+        return ()
     guards = tuple(blocker.why for blocker in verdict.blockers if blocker.why.needs_a_person)
     return (verdict.ask, verdict.target, guards) if guards and verdict.ask is not Ask.HOLD else ()
 

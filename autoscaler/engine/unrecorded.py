@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from autoscaler.core.change import Change, JournalEntry, State
+from autoscaler.core.consent import Answer
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import EnvSeen, Observation, Overridden, Signal, TierChanged
@@ -51,6 +52,14 @@ class Unrecorded:
     async def journal(self, change_id: str) -> list[JournalEntry]:
         """In order."""
         return await self._store.journal(change_id) if self._store else []
+
+    async def answers(self, change_id: str) -> list[Answer]:
+        """In order."""
+        return await self._store.answers(change_id) if self._store else []
+
+    async def delivered_at(self, event_id: str) -> int | None:
+        """As noted."""
+        return await self._store.delivered_at(event_id) if self._store else None
 
     async def paused(self, service_id: str) -> Pause | None:
         """As last set."""

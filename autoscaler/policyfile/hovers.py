@@ -125,6 +125,8 @@ HOVERS: Mapping[str, tuple[str, tuple[Any, ...]]] = MappingProxyType(
         "Approval.approvers": ("Slack ids of those who may say yes: members (U…, W…) and user groups (S…).", (["U024BE7LH"],)),
         "Approval.ask": (f"When they may be asked; without it, at any time. {_HOURS}", ("mon-fri 09:00-17:00 Europe/Berlin",)),
         "Approval.expires": (f"How long a question stands, from its delivery. {_WAIT}", ("24h",)),
+        "Approval.on_expiry": ("What no answer means: nothing is changed, or (ways up only) the change begins.", ("cancel", "proceed")),
+        "Approval.two_above": ("A tier that costs more a month than this needs the yes of two people, in dollars.", (100,)),
         "Verify": ("How long a change is looked at.", ()),
         "Verify.soak": (f"How long after going live until it counts as done; it is undone if the new instance fails. {_WAIT}", ("15m",)),
         "Verify.watch": (f"How long until before and after are reported; a down that hurts is undone until then. {_WAIT}", ("24h",)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from autoscaler.core.change import Change, JournalEntry, State
+from autoscaler.core.consent import Answer
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import EnvSeen, Observation, Overridden, Reading, Signal, TierChanged, Told
@@ -120,6 +121,14 @@ class History(Protocol):
         """The pause that people set last, also one whose time is over."""
         ...
 
+    async def answers(self, change_id: str) -> list[Answer]:
+        """What people said about a change that waits for a yes, in order."""
+        ...
+
+    async def delivered_at(self, event_id: str) -> int | None:
+        """When a message arrived, ms; None: it has not."""
+        ...
+
 
 class Store(History, Protocol):
     """The one place where facts live."""
@@ -145,6 +154,13 @@ class Store(History, Protocol):
         observations: Sequence[Observation] = (),
     ) -> None:
         """Write the change as it now is, with its steps (by key, written anew) and what is to be told."""
+        ...
+
+    async def answer(self, answer: Answer) -> tuple[Change | None, list[Answer]]:
+        """Keep it while its change waits for one; of each person only the first counts.
+
+        The change as it is (None: there is none), and all answers to it.
+        """
         ...
 
     async def told(self, after: int) -> tuple[list[Word], int]:

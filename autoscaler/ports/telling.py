@@ -10,6 +10,8 @@ from autoscaler.report.messages import Message
 class EventKind(StrEnum):
     """What happened that people are told."""
 
+    ASKED = "asked"
+    """A change waits for somebody's yes."""
     CHANGE_STARTED = "change_started"
     CHANGE_PROGRESS = "change_progress"
     CHANGE_LIVE = "change_live"

@@ -142,32 +142,37 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
         Why.BUDGET: Words(
             "over budget",
             "The larger tier would cost more this month than the budget allows.",
-            "Raise `guards.budget.monthly`, or accept the slower app until next month.",
+            "`autoscaler approve` it for once, raise `guards.budget.monthly`, or accept the slower app until next month.",
         ),
         Why.DISK_DOWNTIME: Words(
             "it has a disk and would be down",
             "The service has a disk, so that a change of plan takes it down for a few minutes.",
-            "`autoscaler scale` it by hand, at an hour when nobody minds.",
+            "`autoscaler approve` it at an hour when nobody minds.",
         ),
         Why.NOT_RESOURCE_BOUND: Words(
             "a bigger plan would not help",
             "CPU, memory and event loop have room: it is slow for another reason.",
-            "Look at what is named here first; `autoscaler scale` it by hand if you know better.",
+            "Look at what is named here first; `autoscaler approve` it if you know better.",
         ),
         Why.DID_NOT_HELP: Words(
             "the last upgrade did not help",
             "The last upgrade for the same cause made it less than a fifth better within a day.",
-            "Find out what it really waits for; `autoscaler scale` it by hand if you know better.",
+            "Find out what it really waits for; `autoscaler approve` it if you know better.",
+        ),
+        Why.DECLINED: Words(
+            "it was declined",
+            "You were asked about the same a while ago, and it was not agreed to.",
+            "`autoscaler scale` it by hand, or edit the policy: then I ask anew.",
         ),
         Why.APPROVAL_REQUIRED: Words(
             "approval is required",
             "The policy wants a person's yes for this.",
-            "`autoscaler scale` it by hand, or write `automatic` under `approval:`.",
+            "`autoscaler approve` it, or write `automatic` under `approval:`.",
         ),
         Why.MODE_ASK: Words(
             "mode is ask",
             "With `mode: ask` every change wants a person's yes.",
-            "`autoscaler scale` it by hand, or set `mode: act`.",
+            "`autoscaler approve` it, or set `mode: act`.",
         ),
         Why.MODE_OBSERVE: Words(
             "mode is observe",
@@ -181,11 +186,15 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
 
 def blocker_sentence(blocker: Blocker, now: int) -> str:
     """What this blocker means, with its numbers and its end, and what a person can do about it."""
+    return f"{meaning(blocker, now)} {WORDS[blocker.why].action}"
+
+
+def meaning(blocker: Blocker, now: int) -> str:
+    """What it means, with its numbers and its end."""
     words = WORDS[blocker.why]
     until = f"until {format_time(blocker.until, now)}" if blocker.until else ""
     numbers = ", ".join(part for part in (one_line(blocker.detail), until) if part)
-    meaning = f"{words.meaning.removesuffix('.')} ({numbers})." if numbers else words.meaning
-    return f"{meaning} {words.action}"
+    return f"{words.meaning.removesuffix('.')} ({numbers})." if numbers else words.meaning
 
 
 def condition_phrase(progress: Progress) -> str:

@@ -130,6 +130,7 @@ CASES: dict[Why, tuple[Decision, Policy, dict[str, Any], Decision, Policy, dict[
     ),
     Why.DISK_DOWNTIME: (UP, POLICY, {"has_disk": True}, UP, POLICY, {}),
     Why.APPROVAL_REQUIRED: (UP, REQUIRED, {}, UP, POLICY, {}),
+    Why.DECLINED: (UP, ASK, {"declined": (NOW + 1, "ada said no")}, UP, ASK, {"declined": (NOW, "ada said no")}),
     Why.MODE_ASK: (UP, ASK, {}, UP, POLICY, {}),
     Why.MODE_OBSERVE: (UP, OBSERVE, {}, UP, POLICY, {}),
 }
@@ -203,6 +204,7 @@ ANY_FACTS = st.builds(
     has_disk=st.booleans(),
     open_change=st.none() | st.just("chg-1"),
     last_change_ended=st.none() | st.integers(NOW - 2 * DAY, NOW),
+    declined=st.sampled_from((None, (NOW + DAY, "ada said no"), (NOW - 1, "nobody answered"))),
     doubts=st.sampled_from(((), ("Render does not answer either",))),
     observer_suspect=st.sampled_from(("", "4 of 5 services")),
     changes_today=st.lists(st.integers(NOW - 2 * DAY, NOW), max_size=7).map(tuple),

@@ -194,8 +194,9 @@ Since       13:51 UTC, 12m ago
 Blocked by  1. The last change is too recent (until 14:20 UTC). Wait, or shorten
             `guards.cooldown`; an emergency rule does not wait.
             2. The larger tier would cost more this month than the budget allows
-            (the month would come to $61.20 of $60.00). Raise
-            `guards.budget.monthly`, or accept the slower app until next month.
+            (the month would come to $61.20 of $60.00). `autoscaler approve` it
+            for once, raise `guards.budget.monthly`, or accept the slower app
+            until next month.
 Earliest    in 17m, 16:20 CEST (14:20 UTC), if a person has acted by then
 Cost        $7/mo → $25/mo (+$18/mo)
 Last poll   9s ago

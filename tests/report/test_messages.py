@@ -6,7 +6,7 @@ from autoscaler.core.change import Rung, State
 from autoscaler.core.durations import MINUTE
 from autoscaler.core.evaluate import Role
 from autoscaler.core.guards import Blocker, Why
-from autoscaler.report import messages
+from autoscaler.report import change_messages, messages
 from autoscaler.report.messages import Message, Tone
 from tests.support.stories import MVP, NOW, alert_rule, change, change_down, held_back, progress, verdict
 
@@ -19,7 +19,7 @@ def text(message: Message) -> str:
 
 
 def test_a_change_up_begins():
-    assert text(messages.change_started(change())) == (
+    assert text(change_messages.started(change())) == (
         "[progress] Scaling up holisticos-api: mvp → scaled\n"
         "avg_response_time 9.4s > 8s for 1h\n"
         "Next: plan, env values, one deploy, then 15m of watching. I go back by myself if it fails.\n"
@@ -33,12 +33,12 @@ def test_a_change_up_begins():
 
 def test_a_change_says_what_else_would_do():
     leak = "memory rose from 320 MB to 420 MB in 5h while traffic did not: a restart frees it as well"
-    assert f"{leak[:1].upper()}{leak[1:]}." in messages.change_started(change(advice=leak)).lines
-    assert len(messages.change_started(change()).lines) == 2
+    assert f"{leak[:1].upper()}{leak[1:]}." in change_messages.started(change(advice=leak)).lines
+    assert len(change_messages.started(change()).lines) == 2
 
 
 def test_a_change_down_begins_with_its_env():
-    assert text(messages.change_started(change_down(requested_by="ana"))) == (
+    assert text(change_messages.started(change_down(requested_by="ana"))) == (
         "[progress] Scaling down holisticos-api: scaled → mvp\n"
         "avg_response_time 0.4s < 3s for 24h; concurrent_requests 2 < 5 for 48h\n"
         "Next: env values, plan, one deploy, then 15m of watching. I go back by myself if it fails.\n"
@@ -51,12 +51,12 @@ def test_a_change_down_begins_with_its_env():
 
 
 def test_an_emergency_says_so_in_its_first_word():
-    assert messages.change_started(change(emergency=True)).title.startswith("Emergency: scaling up holisticos-api")
+    assert change_messages.started(change(emergency=True)).title.startswith("Emergency: scaling up holisticos-api")
 
 
 def test_more_instances_of_one_plan_are_counted():
     wide = Rung("wide", "starter", 3, dict(MVP.env), 21.0)
-    assert messages.change_started(change(target=wide)).fields == (
+    assert change_messages.started(change(target=wide)).fields == (
         ("Plan", "starter → starter x3"),
         ("Cost", "$7/mo → $21/mo (+$14/mo)"),
     )
@@ -66,11 +66,11 @@ def test_a_value_that_somebody_set_on_render_is_never_shown():
     from autoscaler.core.change import Before
 
     seen = Before("starter", {"MAX_CONCURRENT": "s3cret"}, None, None)
-    assert "s3cret" not in text(messages.change_started(change(before=seen)))
+    assert "s3cret" not in text(change_messages.started(change(before=seen)))
 
 
 def test_a_change_goes_live():
-    assert text(messages.change_live(change(live_at=NOW + 190_000))) == (
+    assert text(change_messages.live(change(live_at=NOW + 190_000))) == (
         "[progress] Live after 3m: holisticos-api runs on standard (scaled)\n"
         "I look at it for 15m, and go back if it fails."
     )
@@ -78,7 +78,7 @@ def test_a_change_goes_live():
 
 def test_a_change_is_done():
     over = change(state=State.WATCHING, live_at=NOW + 190_000, ended_at=NOW + 20 * MINUTE)
-    assert text(messages.change_ended(over)) == (
+    assert text(change_messages.ended(over)) == (
         "[good] Done: holisticos-api runs on standard (scaled)\n"
         "Nothing to do. I keep an eye on it for 1d from when it went live.\n"
         "  Running now: standard (scaled)\n"
@@ -96,7 +96,7 @@ def test_a_change_is_undone():
         walking_back="no answer",
         outcome="no answer from the new instance within 15m; back on starter",
     )
-    assert text(messages.change_ended(over)) == (
+    assert text(change_messages.ended(over)) == (
         "[bad] Undone: holisticos-api runs on starter (mvp) again\n"
         "No answer from the new instance within 15m; back on starter.\n"
         "Look at the deploy and its logs on Render. I try again after the cooldown, if the rules still ask for it.\n"
@@ -108,14 +108,14 @@ def test_a_change_is_undone():
 
 
 def test_a_down_that_is_undone_needs_nobody():
-    assert messages.change_ended(change_down(state=State.UNDONE, live_at=NOW)).lines == (
+    assert change_messages.ended(change_down(state=State.UNDONE, live_at=NOW)).lines == (
         "Nothing to do: the smaller plan was not enough. I am slower to try it again.",
     )
 
 
 def test_a_walk_back_that_failed_says_what_may_be_half_done():
     stuck = change(state=State.FAILED, walking_back="update_failed", outcome="could not be undone, Render refused: 402")
-    assert text(messages.change_ended(stuck)) == (
+    assert text(change_messages.ended(stuck)) == (
         "[bad] Failed: holisticos-api is still on starter (mvp)\n"
         "Could not be undone, Render refused: 402.\n"
         "Render may hold half of it, and the next deploy would run that: "
@@ -128,17 +128,17 @@ def test_a_walk_back_that_failed_says_what_may_be_half_done():
 
 def test_a_walk_back_that_failed_after_live_still_runs_the_new_plan():
     stuck = change(state=State.FAILED, live_at=NOW + 1, walking_back="no answer")
-    assert messages.change_ended(stuck).title == "Failed: holisticos-api is still on standard (scaled)"
+    assert change_messages.ended(stuck).title == "Failed: holisticos-api is still on standard (scaled)"
 
 
 @pytest.mark.parametrize("state", State)
 def test_every_state_that_ends_a_change_has_its_words_and_no_other(state):
     over = change(state=state)
     if state.is_final or state is State.WATCHING:
-        assert messages.change_ended(over).title.count("holisticos-api") == 1
+        assert change_messages.ended(over).title.count("holisticos-api") == 1
     else:
         with pytest.raises(ValueError, match="has not ended"):
-            messages.change_ended(over)
+            change_messages.ended(over)
 
 
 def test_what_is_held_says_why_and_what_to_do():
@@ -151,7 +151,7 @@ def test_what_is_held_says_why_and_what_to_do():
         "• The last change is too recent (until 14:20 UTC). "
         "Wait, or shorten `guards.cooldown`; an emergency rule does not wait.\n"
         "• The policy wants a person's yes for this. "
-        "`autoscaler scale` it by hand, or write `automatic` under `approval:`.\n"
+        "`autoscaler approve` it, or write `automatic` under `approval:`.\n"
         "  Cost: $7/mo → $25/mo (+$18/mo)\n"
         "  Earliest: 14:20 UTC (in 17m)"
     )
@@ -194,7 +194,7 @@ def test_an_alert_says_what_the_policy_wants_done(do, tone, wanted):
 
 
 def test_a_change_that_a_person_overtook_claims_nothing_about_what_runs():
-    message = messages.change_ended(
+    message = change_messages.ended(
         change(state=State.SUPERSEDED, outcome="somebody set the plan to pro", ended_at=NOW)
     )
     assert "Running now" not in dict(message.fields)

@@ -7,16 +7,16 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from autoscaler.core.change import State
-from autoscaler.report import messages
+from autoscaler.report import change_messages, messages
 from tests.support.stories import NOW, change, delivery
 
 
 async def test_a_change_is_one_thread_in_order(slack, notifier):
     begun = change()
     over = replace(begun, state=State.WATCHING, live_at=NOW + 190_000, outcome="standard is live and the app answers")
-    reference = await notifier.deliver(delivery(messages.change_started(begun)))
-    await notifier.deliver(delivery(messages.change_progress(begun, "Plan set to standard"), parent=reference))
-    await notifier.deliver(delivery(messages.change_ended(over), parent=reference))
+    reference = await notifier.deliver(delivery(change_messages.started(begun)))
+    await notifier.deliver(delivery(change_messages.progress(begun, "Plan set to standard"), parent=reference))
+    await notifier.deliver(delivery(change_messages.ended(over), parent=reference))
 
     first, *replies = slack.messages
     assert reference == f"C0OPS:{first.ts}"
@@ -30,7 +30,7 @@ async def test_a_change_is_one_thread_in_order(slack, notifier):
 
 
 async def test_a_reply_follows_its_thread_even_when_the_policy_names_another_channel_by_now(slack, notifier):
-    reference = await notifier.deliver(delivery(messages.change_started(change())))
+    reference = await notifier.deliver(delivery(change_messages.started(change())))
     await notifier.deliver(delivery(messages.notice("Later"), parent=reference, channel="#dev"))
     assert [message.channel for message in slack.messages] == ["C0OPS", "C0OPS"]
 
@@ -42,7 +42,7 @@ async def test_a_policy_without_a_channel_uses_the_default_one(slack, notifier):
 
 
 async def test_the_first_message_as_slack_gets_it(slack, notifier):
-    await notifier.deliver(delivery(messages.change_started(change())))
+    await notifier.deliver(delivery(change_messages.started(change())))
     (posted,) = slack.messages
     header, section, fields, context = posted.blocks
     assert header["text"]["text"] == "🔧 Scaling up holisticos-api: mvp → scaled"

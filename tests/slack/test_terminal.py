@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from autoscaler.adapters.terminal import TerminalNotifier
 from autoscaler.core.change import State
 from autoscaler.errors import UnavailableError
-from autoscaler.report import messages
+from autoscaler.report import change_messages, messages
 from autoscaler.report.messages import Message, Tone
 from tests.support.stories import MINUTE, NOW, change, delivery
 
 STORY = (
-    (messages.change_started(change()), None),
-    (messages.change_progress(change(), "Plan set to standard"), "terminal:1"),
-    (messages.change_ended(change(state=State.WATCHING, live_at=NOW + 3 * MINUTE, outcome="it answers")), "terminal:1"),
+    (change_messages.started(change()), None),
+    (change_messages.progress(change(), "Plan set to standard"), "terminal:1"),
+    (change_messages.ended(change(state=State.WATCHING, live_at=NOW + 3 * MINUTE, outcome="it answers")), "terminal:1"),
 )
 
 

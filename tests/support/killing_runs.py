@@ -16,7 +16,7 @@ from pathlib import Path
 from autoscaler.adapters.store import open_store
 from autoscaler.core.change import POLICY as RULES
 from autoscaler.ports import Event, EventKind, PassRecord
-from autoscaler.report import messages
+from autoscaler.report import change_messages
 from render_client.sim.clock import MANUAL_START
 from tests.support.cli import environment
 from tests.support.killing_render import Place, serve
@@ -172,7 +172,7 @@ async def _ask_by_hand(database: Path, scene: Scene) -> None:
     store = open_store(f"sqlite:///{database}")
     await store.migrate()
     change = replace(scene.change(MANUAL_START), soak=SOAK, watch=WATCH)
-    kind, told = EventKind.CHANGE_STARTED, messages.change_started(change)
+    kind, told = EventKind.CHANGE_STARTED, change_messages.started(change)
     event = Event(f"{change.id}:started", MANUAL_START, kind, SERVICE, told, "#ops", change.id)
     await store.record(PassRecord(SERVICE, (), change=change, events=(event,)))
     await store.close()

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from autoscaler.adapters.store.packing import pack, unpack
 from autoscaler.core.change import Change, JournalEntry
+from autoscaler.core.consent import Answer
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import (
@@ -47,7 +48,10 @@ KINDS: Mapping[str, type[Observation]] = MappingProxyType(
 _KIND_OF: Mapping[type, str] = MappingProxyType({shape: kind for kind, shape in KINDS.items()})
 
 _ADAPTERS: Mapping[type, TypeAdapter[object]] = MappingProxyType(
-    {shape: TypeAdapter(shape) for shape in (*KINDS.values(), Verdict, Change, JournalEntry, Event, Heartbeat, Pause)}
+    {
+        shape: TypeAdapter(shape)
+        for shape in (*KINDS.values(), Verdict, Change, JournalEntry, Event, Heartbeat, Pause, Answer)
+    }
 )
 
 

@@ -5,10 +5,11 @@ from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
-from autoscaler.adapters.store import leasing, messages, retention, statements
+from autoscaler.adapters.store import answering, leasing, messages, retention, statements
 from autoscaler.adapters.store.address import Address, parse
 from autoscaler.adapters.store.database import Database
 from autoscaler.core.change import Change, JournalEntry, State
+from autoscaler.core.consent import Answer
 from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import EnvSeen, Observation, Overridden, Reading, Signal, TierChanged
@@ -130,6 +131,23 @@ class SqlStore:
     ) -> list[Change]:
         """Newest first."""
         return await self._read(lambda connection: statements.list_changes(connection, service_id, states, limit))
+
+    async def answer(self, answer: Answer) -> tuple[Change | None, list[Answer]]:
+        """Two clicks at once are one after the other."""
+
+        def work(connection: Connection) -> tuple[Change | None, list[Answer]]:
+            change = answering.add_answer(connection, answer)
+            return change, answering.list_answers(connection, answer.change_id)
+
+        return await self._write(work)
+
+    async def answers(self, change_id: str) -> list[Answer]:
+        """In order."""
+        return await self._read(lambda connection: answering.list_answers(connection, change_id))
+
+    async def delivered_at(self, event_id: str) -> int | None:
+        """None: not yet."""
+        return await self._read(lambda connection: answering.delivered_at(connection, event_id))
 
     async def due_changes(self, now: int) -> list[Change]:
         """The longest due first."""

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Dialect
 
 from autoscaler.core.change import OPEN
 
-HEAD = "0003"
+HEAD = "0004"
 """The revision that this release reads and writes. Revisions are numbers of four digits, so that they compare as text."""
 
 SCHEMA = "autoscaler"
@@ -120,6 +120,16 @@ changes = sa.Table(
         where=sa.text("state IN ({})".format(", ".join(f"'{state}'" for state in sorted(OPEN)))),
     ),
 )
+
+answers = sa.Table(
+    "answers",
+    metadata,
+    sa.Column("change_id", CleanText, sa.ForeignKey("changes.id"), primary_key=True),
+    _text("who", primary_key=True),
+    _time("at"),
+    _text("body"),
+)
+"""What people said about a change that waits for a yes: each of them once."""
 
 journal = sa.Table(
     "journal",

@@ -1,0 +1,120 @@
+"""What people are asked before a change begins, and what their answers come to (design, Deciding 12). Times in ms UTC.
+
+A question is about one change: another rung, target or policy makes it another question. It is asked in the policy's `ask` hours
+only, expires from its delivery, and a yes is judged by the facts of the moment in which the change would begin.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from autoscaler.core.change import Change, Direction, Question, State
+from autoscaler.core.durations import DAY, format_duration
+from autoscaler.core.evaluate import Ask
+from autoscaler.core.guards import Verdict, Why
+from autoscaler.core.policy import Approval, Tier
+
+WAITED_OUT = frozenset({Why.NOT_DURING})
+"""Guards that a yes waits for: it may be given before."""
+YES_LASTS = DAY
+"""For how long a yes waits for the first minute in which the change may begin."""
+AFTER_EXPIRY, AFTER_NO = DAY, 7 * DAY
+"""How long it is not asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one person said, once and for all, about one change."""
+
+    change_id: str
+    who: str
+    """A Slack id, or a name from the command line."""
+    yes: bool
+    at: int
+    reason: str = ""
+
+
+def question(approval: Approval, verdict: Verdict, target: Tier | None) -> Question | None:
+    """What to ask people about what a verdict wants, or None: it needs no yes, a yes would not do, or nobody is asked at this hour."""
+    whys = {blocker.why for blocker in verdict.blockers}
+    lifts = {why for why in whys if why.lifts_with_a_yes}
+    if verdict.ask is Ask.HOLD or target is None or not lifts or whys - lifts - WAITED_OUT:
+        return None
+    if approval.ask is not None and not verdict.emergency and not approval.ask.contains(verdict.at):
+        return None
+    above = approval.two_above is not None and target.monthly > approval.two_above
+    proceeds = approval.on_expiry == "proceed" and verdict.ask is Ask.UP
+    return Question(tuple(sorted(lifts)), approval.expires, 2 if above else 1, "proceed" if proceeds else "cancel")
+
+
+def is_about(change: Change, verdict: Verdict, digest: str) -> bool:
+    """Whether a verdict still wants just what was asked, and no guard stands in the way now of which nobody was told."""
+    asked = change.question
+    if asked is None or change.policy_digest != digest or change.direction.value != verdict.ask.value:
+        return False
+    if (change.origin.tier, change.target.tier, change.emergency) != (verdict.tier, verdict.target, verdict.emergency):
+        return False
+    return {blocker.why for blocker in verdict.blockers if blocker.why.lifts_with_a_yes} <= set(asked.lifts)
+
+
+def settled(change: Change, answers: Sequence[Answer], verdict: Verdict, digest: str) -> Change | None:
+    """The change as the answers, the hour and the present facts leave it; None: it waits on.
+
+    Approved it is due at once; else it is over, and says why.
+    """
+    asked, now = change.question, verdict.at
+    if asked is None:
+        raise ValueError(f"change {change.id} asks nothing")
+    if no := next((one for one in answers if not one.yes), None):
+        return _over(change, State.REJECTED, f"{no.who} said no" + (f": {no.reason}" if no.reason else ""), now)
+    if not is_about(change, verdict, digest):
+        return _over(change, State.SUPERSEDED, _moot(change, verdict, digest), now)
+    said = sorted({one.who: one for one in answers}.values(), key=lambda one: one.at)
+    has_expired = asked.asked_at is not None and now >= asked.asked_at + asked.expires
+    if len(said) >= asked.needed:
+        return _agreed(change, asked, verdict, said[asked.needed - 1].at, " and ".join(one.who for one in said))
+    if not has_expired:
+        return None
+    if asked.on_expiry == "proceed" and change.direction is Direction.UP:
+        return _agreed(change, asked, verdict, (asked.asked_at or 0) + asked.expires, "nobody's no")
+    return _over(change, State.EXPIRED, f"nobody answered within {format_duration(asked.expires)}", now)
+
+
+def _agreed(change: Change, asked: Question, verdict: Verdict, at: int, who: str) -> Change | None:
+    now = verdict.at
+    in_the_way = [blocker.why for blocker in verdict.blockers if blocker.why not in asked.lifts]
+    if not in_the_way:
+        agreed = replace(asked, agreed_at=now, agreed_by=who)
+        return replace(change, state=State.APPROVED, question=agreed, created_at=now, due_at=now)
+    if now - at < YES_LASTS:
+        return None
+    words = ", ".join(why.value.replace("_", " ") for why in in_the_way)
+    return _over(
+        change, State.EXPIRED, f"{who} said yes, and for {format_duration(YES_LASTS)} it was held: {words}", now
+    )
+
+
+def _moot(change: Change, verdict: Verdict, digest: str) -> str:
+    if change.policy_digest != digest:
+        return "the policy was edited meanwhile"
+    if verdict.tier != change.origin.tier:
+        return f"it runs on {verdict.tier or 'another plan'} meanwhile"
+    if verdict.ask is Ask.HOLD:
+        return "nothing asks for it any more" if change.direction is Direction.UP else "the load rose meanwhile"
+    return "another step is needed now"
+
+
+def _over(change: Change, state: State, outcome: str, now: int) -> Change:
+    return replace(change, state=state, outcome=outcome, ended_at=now, due_at=now)
+
+
+def declined_until(ended: Sequence[Change], target: str, digest: str) -> tuple[int, str] | None:
+    """Until when nobody is asked again about that target, and why; None when they may be. `ended`: the latest first.
+
+    Another policy is another question.
+    """
+    same = (one for one in ended if one.target.tier == target and one.question is not None)
+    last = next((one for one in same if one.state is not State.SUPERSEDED), None)
+    if last is None or last.policy_digest != digest or last.ended_at is None:
+        return None
+    waits = {State.EXPIRED: AFTER_EXPIRY, State.REJECTED: AFTER_NO}.get(last.state)
+    return None if waits is None else (last.ended_at + waits, last.outcome)

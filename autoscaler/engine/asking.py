@@ -1,0 +1,82 @@
+"""Whether people are asked about what a verdict wants, and what came of it: looked at in every pass, so by the facts of that minute.
+
+An answer is only a row in the store, whoever writes it: a click in Slack, or `autoscaler approve`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from autoscaler.core.change import Change, JournalEntry, State
+from autoscaler.core.consent import question, settled
+from autoscaler.core.guards import Verdict
+from autoscaler.engine.managed import Managed
+from autoscaler.ports import Event, EventKind, History
+from autoscaler.report import change_messages, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one pass does about questions, to be committed with it."""
+
+    proposed: Change | None = None
+    """A change about which people are asked from now on."""
+    moved: Change | None = None
+    """One about which they had been asked."""
+    journal: tuple[JournalEntry, ...] = ()
+    events: tuple[Event, ...] = ()
+    waits: Change | None = None
+    """The one that waits for an answer after this pass."""
+
+
+async def ask(managed: Managed, verdict: Verdict, begin: Callable[[], Change], store: History) -> Asked:
+    """`begin`: the change as it would begin now. Raises StoreError."""
+    before = managed.proposal
+    if before is None:
+        return _new(managed, verdict, begin)
+    before = await _with_delivery(before, store)
+    after = settled(before, await store.answers(before.id), verdict, managed.file.digest)
+    if after is None:
+        return Asked(moved=before if before != managed.proposal else None, waits=before)
+    journal = await store.journal(before.id)
+    words = f"{before.state} → {after.state}"
+    entry = JournalEntry(after.id, len(journal) + 1, verdict.at, words, after.outcome or _who(after), verdict.at)
+    event = _event(managed, after, str(after.state), *_told(after), verdict.at)
+    new = _new(managed, verdict, begin) if after.state is State.SUPERSEDED else Asked()
+    return Asked(new.proposed, after, (entry,), (event, *new.events), new.waits)
+
+
+def _new(managed: Managed, verdict: Verdict, begin: Callable[[], Change]) -> Asked:
+    target = managed.policy.tier(verdict.target) if verdict.target else None
+    asked = question(managed.policy.approval, verdict, target)
+    if asked is None:
+        return Asked()
+    change = replace(begin(), state=State.PROPOSED, question=asked)
+    event = _event(managed, change, "asked", EventKind.ASKED, change_messages.asked(change, verdict), verdict.at)
+    return Asked(proposed=change, events=(event,), waits=change)
+
+
+async def _with_delivery(change: Change, store: History) -> Change:
+    """Its time runs from when people could read it."""
+    asked = change.question
+    if asked is None or asked.asked_at is not None:
+        return change
+    return replace(change, question=replace(asked, asked_at=await store.delivered_at(_key(change, "asked"))))
+
+
+def _who(change: Change) -> str:
+    return f"yes from {change.question.agreed_by}" if change.question else "noted"
+
+
+def _told(change: Change) -> tuple[EventKind, messages.Message]:
+    if change.state is State.APPROVED:
+        return EventKind.CHANGE_PROGRESS, change_messages.progress(change, f"Approved: {_who(change)}. Going ahead.")
+    return EventKind.CHANGE_ENDED, change_messages.ended(change)
+
+
+def _key(change: Change, what: str) -> str:
+    return f"{change.id}:{what}"
+
+
+def _event(managed: Managed, change: Change, what: str, kind: EventKind, message: messages.Message, at: int) -> Event:
+    channel = managed.policy.notify.slack
+    return Event(_key(change, what), at, kind, managed.service_id, message, channel, change.id)

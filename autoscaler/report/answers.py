@@ -1,0 +1,36 @@
+"""What people said when they were asked, and what follows from it, in words."""
+
+from collections.abc import Sequence
+
+from autoscaler.core.change import Change, State
+from autoscaler.core.consent import Answer
+from autoscaler.report.units import format_time, monthly_step
+
+
+def said(change: Change, answers: Sequence[Answer], now: int) -> str:
+    """How it stands with a change about which people were asked: `ada said yes at 14:03 UTC, and it is applying`."""
+    spoken = ", ".join(f"{one.who} said {'yes' if one.yes else 'no'} at {format_time(one.at, now)}" for one in answers)
+    stands = change.outcome or f"it is {change.state}"
+    return f"{spoken}; {stands}." if spoken else f"{stands}."
+
+
+def waits(change: Change, now: int) -> str:
+    """That it waits for somebody's word, and how to give it."""
+    asked = change.question
+    until = asked.asked_at + asked.expires if asked is not None and asked.asked_at is not None else None
+    left = f", until {format_time(until, now)}" if until else ""
+    cost = monthly_step(change.origin.monthly, change.target.monthly)
+    step = f"{change.service}: {change.origin.tier} → {change.target.tier} ({cost})"
+    return f"Waits for a yes{left}: {step}. `autoscaler approve {change.id}`, or `reject`."
+
+
+def then(change: Change, answers: Sequence[Answer]) -> str:
+    """What happens next."""
+    service, target = change.service, change.target
+    if any(not one.yes for one in answers):
+        return f"{service} stays on {change.origin.tier}; I do not ask about {target.tier} for a week."
+    missing = (change.question.needed if change.question else 1) - len(answers)
+    if missing > 0 and change.state is State.PROPOSED:
+        return f"It takes {missing} more, since {target.tier} costs that much."
+    cost = monthly_step(change.origin.monthly, target.monthly)
+    return f"{service} goes from {change.origin.tier} to {target.tier} ({cost}) at its next poll, if it still needs it then."
