@@ -33,8 +33,8 @@ from autoscaler.adapters.store.packing import pack
 from autoscaler.adapters.store.tables import metadata
 from autoscaler.core.change import JournalEntry, State
 from autoscaler.core.durations import DAY, HOUR, SECOND
-from autoscaler.core.guards import Why
 from autoscaler.core.observations import Reading, TierChanged
+from autoscaler.core.why import Why
 from autoscaler.engine.managed import load
 from autoscaler.engine.worker import KEEP_READINGS
 from autoscaler.policyfile import load_file

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 from autoscaler.core.conditions import Condition
 from autoscaler.core.durations import DAY, HOUR, MINUTE, format_duration
+from autoscaler.core.limits import Evidence
 from autoscaler.core.metrics import CONCURRENCY_LIMIT, METRICS, POOL_SIZE, Metric
 from autoscaler.core.observations import Missed, Reading
-from autoscaler.core.policy import Evidence
 from autoscaler.core.readings import DEPENDENCY
 from autoscaler.core.values import format_value
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from autoscaler.core.change import Change, Direction, Question, State
 from autoscaler.core.durations import DAY, format_duration
 from autoscaler.core.evaluate import Ask
-from autoscaler.core.guards import Verdict, Why
-from autoscaler.core.policy import Approval, Tier
+from autoscaler.core.guards import Verdict
+from autoscaler.core.limits import Approval
+from autoscaler.core.policy import Tier
+from autoscaler.core.why import Why
 
 WAITED_OUT = frozenset({Why.NOT_DURING})
 """Guards that a yes waits for: it may be given before."""

@@ -8,33 +8,27 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from autoscaler.core.conditions import Condition
-from autoscaler.core.durations import DAY, HOUR, MINUTE, SECOND
+from autoscaler.core.durations import MINUTE, SECOND
+from autoscaler.core.limits import Approval, Evidence, Guards, Notify, Part, Verify
 from autoscaler.core.metrics import Vocabulary
 from autoscaler.core.plans import Plan, find_plan
 from autoscaler.core.scalars import (
     Address,
-    ChannelName,
     Dollars,
     Duration,
     EnvKey,
     EnvValue,
     Hours,
     Name,
-    Percent,
-    PerDay,
     PlanName,
     SecretName,
     Sentence,
     Whole,
 )
 from autoscaler.core.sources import Section, vocabulary, vocabulary_of
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
 class Mode(StrEnum):
@@ -48,13 +42,13 @@ class Mode(StrEnum):
     """As `approval` says."""
 
 
-class SecretReference(_Part):
+class SecretReference(Part):
     """A secret, only ever by reference: the name of an environment variable of the bot."""
 
     env: SecretName
 
 
-class Health(_Part):
+class Health(Part):
     """Where and how often the app is asked."""
 
     url: Address
@@ -63,7 +57,7 @@ class Health(_Part):
     timeout: Duration = 10 * SECOND
 
 
-class ServiceRef(_Part):
+class ServiceRef(Part):
     """Which service: by id, or by its name where the key sees only one of that name."""
 
     id: Annotated[str, Field(pattern=r"^srv-[a-z0-9]+$")] | None = None
@@ -83,7 +77,7 @@ class ServiceRef(_Part):
         return self.name or self.id or ""
 
 
-class Rules(_Part):
+class Rules(Part):
     """Conditions, of which any or all must hold."""
 
     any: Annotated[tuple[Sentence, ...], Field(min_length=1)] | None = None
@@ -115,7 +109,7 @@ class DownRules(Rules):
         return self
 
 
-class Tier(_Part):
+class Tier(Part):
     """One rung of the ladder."""
 
     name: Name
@@ -146,13 +140,13 @@ class Emergency(Rules):
     to: Name | None = None
 
 
-class AtLeast(_Part):
+class AtLeast(Part):
     """A floor, not a step."""
 
     at_least: Name
 
 
-class Alert(_Part):
+class Alert(Part):
     """Tells somebody, or holds a floor; never a step of its own."""
 
     name: Name
@@ -164,95 +158,14 @@ class Alert(_Part):
     ]
 
 
-class Schedule(_Part):
+class Schedule(Part):
     """A floor by the clock."""
 
     during: Hours
     at_least: Name
 
 
-class Cooldown(_Part):
-    """Least time from the end of the last change, either way, to the next change this way."""
-
-    up: Duration = 30 * MINUTE
-    down: Duration = 6 * HOUR
-
-
-class Budget(_Part):
-    """USD a month for this service. An emergency may pass it by one rung unless told otherwise."""
-
-    monthly: Dollars
-    emergency: Literal["pass", "hold"] = "pass"
-
-
-class NotDuring(_Part):
-    """Hours in which nothing may begin this way."""
-
-    scale_up: Hours | None = None
-    scale_down: Hours | None = None
-
-
-class Guards(_Part):
-    """What can block a decision."""
-
-    cooldown: Cooldown = Cooldown()
-    respect: Duration = 12 * HOUR
-    """How long nothing comes down after somebody else has changed the plan or the count."""
-    max_changes: PerDay = 4
-    headroom: Percent = 0.25
-    budget: Budget | None = None
-    not_during: NotDuring = NotDuring()
-
-
-Consent = Literal["automatic", "required"]
-
-
-class Approval(_Part):
-    """Who must say yes to what, and when they may be asked."""
-
-    scale_up: Consent = "automatic"
-    scale_down: Consent = "automatic"
-    emergency: Consent = "automatic"
-    approvers: tuple[Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]{2,}$")], ...] = ()
-    ask: Hours | None = None
-    expires: Duration = DAY
-    on_expiry: Literal["cancel", "proceed"] = "cancel"
-    """What no answer means; `proceed` counts for ways up only."""
-    two_above: Dollars | None = None
-    """A tier that costs more a month than this needs the yes of two people."""
-
-
-class Verify(_Part):
-    """How long a change is looked at: `soak` decides it, `watch` reports on it."""
-
-    soak: Duration = 15 * MINUTE
-    watch: Duration = DAY
-
-
-class Notify(_Part):
-    """Where the team reads."""
-
-    slack: ChannelName | None = None
-
-
-class Evidence(_Part):
-    """When a window counts as seen (design, Evidence 1 to 6). The defaults suit 30-second polls of a small service."""
-
-    rate_window: Duration | None = None
-    """Over which ratios are pooled; absent: a twelfth of `for`, at least 5 min and five polls."""
-    min_requests: Whole = 20
-    warm_up: Duration = 5 * MINUTE
-    fit_window: Duration = 7 * DAY
-    """How far back a downgrade looks for peaks that must fit the smaller tier."""
-    business_age: Duration = 2 * DAY
-    failed_within: Duration = 7 * DAY
-    """An up, or an OOM kill, so soon after a down marks that down as failed."""
-    help_after: Duration = DAY
-    """When an up is judged by whether it helped."""
-    drift_every: Duration = 5 * MINUTE
-
-
-class Policy(_Part):
+class Policy(Part):
     """One service, its ladder, its rules, its guards."""
 
     version: Annotated[

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from autoscaler.core.conditions import Condition
 from autoscaler.core.durations import MINUTE, NEVER
+from autoscaler.core.limits import Evidence
 from autoscaler.core.metrics import Metric
 from autoscaler.core.observations import Missed, Reading
-from autoscaler.core.policy import Evidence
 from autoscaler.core.pools import MILLIONTHS, Ledger, Ratio, exact
 from autoscaler.core.watch import Bit, Feed, SampleWatch, Standing, cut
 from autoscaler.core.window import Beat, Coverage, Marks

@@ -10,11 +10,12 @@ from typing import NamedTuple
 from autoscaler.core.durations import DAY, MINUTE, NEVER
 from autoscaler.core.evaluate import Ask, Decision, Progress, decide
 from autoscaler.core.facts import Facts
-from autoscaler.core.guards import Verdict, Why, judge
+from autoscaler.core.guards import Verdict, judge
 from autoscaler.core.money import Spend, spend
 from autoscaler.core.observations import Masked, Observation, TierChanged
 from autoscaler.core.policy import Policy, Tier
 from autoscaler.core.state import State
+from autoscaler.core.why import Why
 
 CONSENTS = frozenset({Why.NOT_RESOURCE_BOUND, Why.DID_NOT_HELP, Why.APPROVAL_REQUIRED, Why.MODE_ASK, Why.MODE_OBSERVE})
 """What a yes lifts; every other guard holds in a rehearsal as it does live."""

@@ -2,8 +2,8 @@
 
 from autoscaler.core.conditions import Condition
 from autoscaler.core.durations import NEVER, format_duration
+from autoscaler.core.limits import Evidence
 from autoscaler.core.observations import Miss, Missed, Reading, Signal
-from autoscaler.core.policy import Evidence
 from autoscaler.core.watch import Bit, Standing
 from autoscaler.core.window import Marks
 

@@ -1,9 +1,9 @@
 """All conditions whose windows run on one clock, with what they have in common: feeds, and the ledger of counters."""
 
 from autoscaler.core.conditions import Condition
+from autoscaler.core.limits import Evidence
 from autoscaler.core.metrics import Dimension, Kind
 from autoscaler.core.observations import Missed, Reading
-from autoscaler.core.policy import Evidence
 from autoscaler.core.pools import Ledger, Ratio
 from autoscaler.core.ratio import CalmWatch, Peak, Pooled
 from autoscaler.core.watch import Bit, Feed, SampleWatch, Thin, Watch

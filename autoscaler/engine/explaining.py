@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from autoscaler.core.durations import DAY
 from autoscaler.core.evaluate import Ask, suppose
-from autoscaler.core.guards import Verdict, Why
+from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import Missed, Observation, Reading
+from autoscaler.core.why import Why
 from autoscaler.engine.managed import Managed, load, rung
 from autoscaler.engine.tick import Ticker
 from autoscaler.policyfile import PolicyFile

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from autoscaler.core.conditions import Condition
 from autoscaler.core.evaluate import Progress, Role
-from autoscaler.core.guards import Why
 from autoscaler.core.metrics import Kind
 from autoscaler.core.policy import AtLeast, Policy
+from autoscaler.core.why import Why
 from autoscaler.engine.policytest import Look, Played
 from autoscaler.engine.policytest_match import judged_looks
 from autoscaler.report.cases import Coverage, Reached

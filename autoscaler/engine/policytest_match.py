@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from autoscaler.core.evaluate import Ask, Role
-from autoscaler.core.guards import Verdict, Why
+from autoscaler.core.guards import Verdict
+from autoscaler.core.why import Why
 from autoscaler.engine.policytest import Look, Played
 from autoscaler.policyfile.cases import Expectation, Wanted
 from autoscaler.policyfile.cases_times import Happens

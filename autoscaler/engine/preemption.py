@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from autoscaler.core.change import Change, JournalEntry
-from autoscaler.core.guards import Verdict, Why
+from autoscaler.core.guards import Verdict
 from autoscaler.core.steps.emergency import in_place_of, replaced, turned_round, yields
 from autoscaler.core.steps.kinds import Become
+from autoscaler.core.why import Why
 from autoscaler.engine.managed import Managed
 from autoscaler.ports import Clock, Event, EventKind, History, PassRecord
 from autoscaler.report import change_messages, messages

@@ -11,7 +11,6 @@ from itertools import count
 
 from autoscaler.core.change import Change, JournalEntry, State
 from autoscaler.core.durations import HOUR, MINUTE, SECOND
-from autoscaler.core.observations import Observation, TierChanged
 from autoscaler.core.policy import Mode
 from autoscaler.core.steps import (
     AskDeploy,
@@ -33,7 +32,7 @@ from autoscaler.core.steps import (
     unattempted,
     withdrawn,
 )
-from autoscaler.engine.aftermath import with_report
+from autoscaler.engine.aftermath import deploying, observed, told, told_once, with_report
 from autoscaler.engine.following import met
 from autoscaler.engine.look import look
 from autoscaler.engine.managed import Managed
@@ -47,7 +46,7 @@ from autoscaler.errors import (
     UnavailableError,
 )
 from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, RenderPort, Store, Tenure
-from autoscaler.report import change_messages, comparison, messages, notices
+from autoscaler.report import change_messages, messages, notices
 
 log = logging.getLogger(__name__)
 
@@ -193,7 +192,7 @@ class Reconciler:
         if isinstance(write, AskDeploy | Redeploy):
             outcome = f"deploy {deploy}" if deploy else "queued, without an id"
             events.append(
-                self._event(change, _told_once(change, write), EventKind.CHANGE_PROGRESS, _deploying(change, write))
+                self._event(change, told_once(change, write), EventKind.CHANGE_PROGRESS, deploying(change, write))
             )
         await self._store.save_change(change, journal=[self._ended(entry, outcome)], events=events)
         return change, True
@@ -230,9 +229,9 @@ class Reconciler:
         after = await with_report(change, _freed(step.change), self._store, managed, now)
         moved = f"{change.state} → {after.state}" + (" (walking back)" if after.walking_back else "")
         entry = JournalEntry(after.id, number, now, moved, after.outcome or "noted", now)
-        observations = list(_observations(change, after, now))
-        told = _told(change, replace(step, change=after))
-        events = [self._event(after, f"{after.state}{number}", kind, text) for kind, text in told]
+        observations = list(observed(change, after, now))
+        news = told(change, replace(step, change=after))
+        events = [self._event(after, f"{after.state}{number}", kind, text) for kind, text in news]
         if managed and change.before is None and (theirs := met(managed, after, now)):
             observations += theirs
             message = notices.overridden(managed.seen.name, after.origin.tier, [one.name for one in theirs])
@@ -285,41 +284,3 @@ class Reconciler:
 def _freed(change: Change) -> Change:
     """Render lets it go on."""
     return change if change.stuck_since is None else replace(change, stuck_since=None, stuck_told=False)
-
-
-def _told_once(change: Change, write: AskDeploy | Redeploy) -> str:
-    """One message a walk, however often it has to ask."""
-    if isinstance(write, Redeploy):
-        return f"given back {write.deploy}"
-    return "deploying back" if change.walking_back else "deploying"
-
-
-def _deploying(change: Change, write: AskDeploy | Redeploy) -> messages.Message:
-    if isinstance(write, Redeploy):
-        return change_messages.given_back(change, write.deploy, write.commit)
-    rung = change.origin if change.walking_back else change.target
-    return change_messages.progress(change, f"Plan {rung.plan} is set, and its env values; deploying.")
-
-
-def _told(before: Change, step: Become) -> list[tuple[EventKind, messages.Message]]:
-    """What the team hears of a move. The end of the soak is the end for them; `done` after the watch is quiet."""
-    after = step.change
-    if after.state is State.SOAKING:
-        return [(EventKind.CHANGE_LIVE, change_messages.live(after))]
-    if after.report:
-        return [(EventKind.CHANGE_REPORT, comparison.change_report(after))]
-    if before.state is after.state is State.WATCHING:
-        return [(EventKind.NOTICE, comparison.crash_loop(after, step.told))] if step.told else []
-    if after.state is State.WATCHING or (after.state.is_final and before.state is not State.WATCHING):
-        return [(EventKind.CHANGE_ENDED, change_messages.ended(after))]
-    return [(EventKind.CHANGE_PROGRESS, change_messages.progress(after, step.told))] if step.told else []
-
-
-def _observations(before: Change, after: Change, now: int) -> list[Observation]:
-    """The tier changes when its deploy is live, not when it is asked for."""
-    if after.state is State.SOAKING and before.state is not State.SOAKING:
-        rung, cause = after.target, (after.spent, after.id, after.scheduled)
-        return [TierChanged(now, rung.tier, rung.plan, rung.instances, *cause, by_hand=after.by_hand)]
-    if after.state is State.UNDONE and after.live_at is not None:
-        return [TierChanged(now, after.origin.tier, after.origin.plan, after.origin.instances, by=after.id)]
-    return []

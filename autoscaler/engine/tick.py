@@ -7,9 +7,10 @@ from functools import partial
 
 from autoscaler.core.change import Change, Direction
 from autoscaler.core.evaluate import Ask, Decision, decide
-from autoscaler.core.guards import Verdict, Why, judge
+from autoscaler.core.guards import Verdict, judge
 from autoscaler.core.observations import Missed, Observation
 from autoscaler.core.readings import read, signals, with_memory_share
+from autoscaler.core.why import Why
 from autoscaler.engine.asking import Asked, ask
 from autoscaler.engine.facts import gather
 from autoscaler.engine.managed import BLIND_AFTER, Managed, rung

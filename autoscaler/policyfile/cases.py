@@ -8,8 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from autoscaler.core.durations import DAY
 from autoscaler.core.evaluate import Ask
-from autoscaler.core.guards import Why
 from autoscaler.core.scalars import Dollars, Duration, Hours, Name, Whole
+from autoscaler.core.why import Why
 from autoscaler.policyfile.cases_times import (
     Happens,
     Moment,

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from autoscaler.core.durations import SECOND, format_duration
 from autoscaler.core.evaluate import Ask, Progress, Role
-from autoscaler.core.guards import Verdict, Why
+from autoscaler.core.guards import Verdict
 from autoscaler.core.rehearsal import RehearsedChange
+from autoscaler.core.why import Why
 from autoscaler.report.sentences import WORDS, seen_phrase
 
 

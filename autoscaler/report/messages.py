@@ -9,8 +9,9 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from autoscaler.core.evaluate import Role
-from autoscaler.core.guards import Verdict, Why
+from autoscaler.core.guards import Verdict
 from autoscaler.core.policy import Alert, AtLeast
+from autoscaler.core.why import Why
 from autoscaler.report.sentences import blocker_sentence, condition_phrase, reason_sentence
 from autoscaler.report.units import format_relative, format_time, monthly_step
 

@@ -5,7 +5,8 @@ from types import MappingProxyType
 
 from autoscaler.core.conditions import Op
 from autoscaler.core.evaluate import Ask, Progress, Role
-from autoscaler.core.guards import Blocker, Verdict, Why
+from autoscaler.core.guards import Blocker, Verdict
+from autoscaler.core.why import Why
 from autoscaler.report.phrases import BOUND, bound_of, held_words, patience_phrase, value_phrase
 from autoscaler.report.text import one_line
 from autoscaler.report.units import format_time

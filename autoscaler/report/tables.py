@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from autoscaler.core.change import Change, Direction, Rung
 from autoscaler.core.durations import MINUTE, format_duration
 from autoscaler.core.evaluate import Ask, Role
-from autoscaler.core.guards import Verdict, Why
+from autoscaler.core.guards import Verdict
+from autoscaler.core.why import Why
 from autoscaler.report.sentences import WORDS, closest, reason_sentence, seen_phrase
 from autoscaler.report.text import one_line
 from autoscaler.report.units import bar, format_plan, format_relative, format_time, monthly, monthly_step

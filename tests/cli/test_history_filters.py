@@ -8,7 +8,8 @@ import pytest
 from autoscaler.adapters.store import open_store
 from autoscaler.core.change import State
 from autoscaler.core.durations import DAY, HOUR, MINUTE
-from autoscaler.core.guards import Blocker, Why
+from autoscaler.core.guards import Blocker
+from autoscaler.core.why import Why
 from autoscaler.ports import PassRecord
 from tests.support.cli import autoscaler
 from tests.support.stories import change, held_back, steady

@@ -3,9 +3,10 @@
 import pytest
 
 from autoscaler.core.evaluate import Ask
-from autoscaler.core.guards import Why, judge
+from autoscaler.core.guards import judge
 from autoscaler.core.observations import Miss, Reading
 from autoscaler.core.readings import read
+from autoscaler.core.why import Why
 from autoscaler.policyfile import load_text
 from tests.support.evidence import EVERY, MB, START, Play, a_policy, facts
 

@@ -4,10 +4,10 @@ import pytest
 
 from autoscaler.core.backtest import Interval, Stay, backtest, differences
 from autoscaler.core.durations import DAY, HOUR, MINUTE
-from autoscaler.core.guards import Why
 from autoscaler.core.observations import Miss, Missed, Signal
 from autoscaler.core.recording import recorded
 from autoscaler.core.rehearsal import Terms
+from autoscaler.core.why import Why
 from tests.support.evidence import EVERY, MB, START, Load, a_policy, a_reading
 
 UP = "memory_usage > 400MB for 30m"

@@ -10,8 +10,9 @@ from autoscaler.core.change import Question, State
 from autoscaler.core.consent import AFTER_EXPIRY, AFTER_NO, YES_LASTS, Answer, declined_until, question, settled
 from autoscaler.core.durations import DAY, HOUR
 from autoscaler.core.evaluate import Ask
-from autoscaler.core.guards import Blocker, Why
-from autoscaler.core.policy import Approval
+from autoscaler.core.guards import Blocker
+from autoscaler.core.limits import Approval
+from autoscaler.core.why import Why
 from tests.support.stored import a_change, a_verdict
 
 NOW = 1_000 * DAY

@@ -10,8 +10,9 @@ import pytest
 
 from autoscaler.core.durations import DAY, HOUR, MINUTE, SECOND
 from autoscaler.core.evaluate import Ask, Decision
-from autoscaler.core.guards import Why, judge
+from autoscaler.core.guards import judge
 from autoscaler.core.observations import Miss
+from autoscaler.core.why import Why
 from autoscaler.policyfile import load_file
 from tests.support.evidence import EVERY, MB, Play, facts
 

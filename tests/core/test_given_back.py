@@ -6,8 +6,9 @@ import pytest
 
 from autoscaler.core.durations import DAY, HOUR, MINUTE
 from autoscaler.core.evaluate import Ask
-from autoscaler.core.guards import Why, judge
+from autoscaler.core.guards import judge
 from autoscaler.core.rehearsal import Rehearsal, Terms
+from autoscaler.core.why import Why
 from tests.support.evidence import EVERY, MB, START, Load, Play, a_policy, a_reading, facts
 
 UP = "memory_usage > 400MB for 30m"

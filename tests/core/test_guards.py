@@ -13,11 +13,12 @@ from autoscaler.core.durations import DAY, HOUR, MINUTE
 from autoscaler.core.evaluate import Ask, Decision, Progress, Role
 from autoscaler.core.facts import Facts, Pause
 from autoscaler.core.fit import Misfit
-from autoscaler.core.guards import Verdict, Why, judge
+from autoscaler.core.guards import Verdict, judge
 from autoscaler.core.metrics import METRICS
 from autoscaler.core.money import Spend
 from autoscaler.core.policy import Policy
 from autoscaler.core.together import Heard
+from autoscaler.core.why import Why
 from tests.support.evidence import START, a_policy, facts
 
 NOW = START

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from autoscaler.core.durations import MINUTE
 from autoscaler.core.evaluate import Ask, decide
-from autoscaler.core.guards import Why, judge
+from autoscaler.core.guards import judge
 from autoscaler.core.observations import TierChanged
 from autoscaler.core.rehearsal import Rehearsal, Terms
 from autoscaler.core.samples import Sample, measured
 from autoscaler.core.state import State
 from autoscaler.core.together import Heard
+from autoscaler.core.why import Why
 from tests.support.balanced import HOT, POLICY, Fleet, Instance, by_chance, in_turn, policy, two
 from tests.support.evidence import EVERY, START, facts
 

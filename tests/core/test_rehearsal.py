@@ -4,9 +4,9 @@ import pytest
 
 from autoscaler.core.durations import DAY, HOUR, MINUTE
 from autoscaler.core.evaluate import Ask
-from autoscaler.core.guards import Why
 from autoscaler.core.observations import Signal, TierChanged
 from autoscaler.core.rehearsal import Rehearsal, Terms
+from autoscaler.core.why import Why
 from tests.support.evidence import EVERY, MB, START, Load, a_policy, a_reading
 
 UP = "memory_usage > 400MB for 30m"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from autoscaler.core.guards import Why
+from autoscaler.core.why import Why
 from autoscaler.report.sentences import WORDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from autoscaler.core.conditions import parse_condition
-from autoscaler.core.guards import Why
+from autoscaler.core.limits import Guards
 from autoscaler.core.metrics import find_metric
 from autoscaler.core.plans import PLANS
-from autoscaler.core.policy import Guards, Mode
+from autoscaler.core.policy import Mode
+from autoscaler.core.why import Why
 from autoscaler.engine.policytest import play
 from autoscaler.engine.policytest_match import differences
 from autoscaler.policyfile import load_text

@@ -4,7 +4,7 @@ import pytest
 
 from autoscaler.core.change import State
 from autoscaler.core.consent import Answer
-from autoscaler.core.guards import Why
+from autoscaler.core.why import Why
 from autoscaler.errors import UnavailableError
 from autoscaler.ports import EventKind
 from tests.support.rig import BUSY, CALM, POLICY, SCALED_ENV, Load, running_rig

@@ -1,7 +1,7 @@
 """A bot that sees nothing says so: once, and once more when it sees again."""
 
-from autoscaler.core.guards import Why
 from autoscaler.core.observations import Miss, Missed
+from autoscaler.core.why import Why
 from tests.support.rig import BUSY, running_rig
 
 

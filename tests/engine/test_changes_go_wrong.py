@@ -3,8 +3,8 @@
 import pytest
 
 from autoscaler.core.change import State
-from autoscaler.core.guards import Why
 from autoscaler.core.observations import Miss, Missed
+from autoscaler.core.why import Why
 from render_client.sim import Durations, Fault, Match
 from render_client.sim.controls import fail_next_deploy, push
 from tests.support.rig import BUSY, MVP_ENV, POLICY, SCALED_ENV, SERVICE, running_rig

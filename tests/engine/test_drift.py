@@ -6,7 +6,7 @@ import pytest
 
 from autoscaler.adapters.store import open_store
 from autoscaler.core.change import State
-from autoscaler.core.guards import Why
+from autoscaler.core.why import Why
 from autoscaler.engine import drift
 from autoscaler.engine.managed import rung
 from autoscaler.ports import PassRecord

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from autoscaler.core.change import State
-from autoscaler.core.guards import Why
+from autoscaler.core.why import Why
 from autoscaler.errors import UnavailableError
 from render_client.sim import Durations, Fault, Match
 from render_client.sim.controls import dashboard, fail_next_deploy, push

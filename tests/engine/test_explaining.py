@@ -3,7 +3,7 @@
 import pytest
 
 from autoscaler.core.evaluate import Role, decide
-from autoscaler.core.guards import Why
+from autoscaler.core.why import Why
 from autoscaler.engine.explaining import explained, remembered
 from autoscaler.policyfile import load_text
 from tests.support.rig import BUSY, CALM, POLICY, SERVICE, running_rig

@@ -4,11 +4,11 @@ from autoscaler.adapters.recordings import read_lines, read_store, write_lines
 from autoscaler.core.backtest import backtest
 from autoscaler.core.durations import MINUTE, SECOND
 from autoscaler.core.evaluate import Ask, decide
-from autoscaler.core.guards import Why
 from autoscaler.core.metrics import BUILT_IN
 from autoscaler.core.observations import Miss, Missed
 from autoscaler.core.recording import Span
 from autoscaler.core.rehearsal import Terms
+from autoscaler.core.why import Why
 from autoscaler.engine.managed import load
 from tests.support.rig import BUSY, CALM, EVERY, POLICY, SERVICE, running_rig
 

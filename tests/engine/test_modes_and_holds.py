@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoscaler.core.guards import Why
+from autoscaler.core.why import Why
 from tests.support.rig import BUSY, POLICY, running_rig
 
 

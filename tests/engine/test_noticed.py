@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoscaler.core.guards import Why
+from autoscaler.core.why import Why
 from render_client.sim import suspension
 from render_client.sim.controls import dashboard
 from tests.support.rig import BUSY, MVP_ENV, SCALED_ENV, Load, running_rig

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from autoscaler.core.evaluate import Role
-from autoscaler.core.guards import Why
+from autoscaler.core.why import Why
 from autoscaler.engine.policytest import play
 from autoscaler.engine.policytest_coverage import coverage
 from autoscaler.policyfile.cases_load import read_cases

@@ -3,7 +3,7 @@
 import pytest
 
 from autoscaler.core.change import Direction, State
-from autoscaler.core.guards import Why
+from autoscaler.core.why import Why
 from render_client.sim.controls import dashboard
 from tests.support.rig import BUSY, CALM, MVP_ENV, SCALED_ENV, running_rig
 from tests.support.worlds import FEW, name_of

@@ -8,8 +8,8 @@ import pytest
 from autoscaler.core.change import Direction, State
 from autoscaler.core.durations import HOUR, MINUTE, SECOND
 from autoscaler.core.evaluate import Ask, decide, suppose
-from autoscaler.core.guards import Why
 from autoscaler.core.observations import Masked, Miss, Missed
+from autoscaler.core.why import Why
 from autoscaler.engine.facts import gather
 from autoscaler.engine.managed import Managed, Sight
 from autoscaler.errors import UnavailableError

@@ -11,9 +11,9 @@ from autoscaler.adapters.recordings import read_store
 from autoscaler.core.backtest import backtest
 from autoscaler.core.change import State
 from autoscaler.core.evaluate import Ask, decide
-from autoscaler.core.guards import Why
 from autoscaler.core.policy import Health
 from autoscaler.core.recording import Span
+from autoscaler.core.why import Why
 from autoscaler.engine.managed import load
 from autoscaler.engine.tick import Ticker
 from autoscaler.ports import Report

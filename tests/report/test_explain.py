@@ -14,7 +14,8 @@ from rich.console import Console
 from autoscaler.cli.explained import draw
 from autoscaler.core.durations import HOUR, MINUTE
 from autoscaler.core.evaluate import Ask, Progress, Role
-from autoscaler.core.guards import Blocker, Verdict, Why
+from autoscaler.core.guards import Blocker, Verdict
+from autoscaler.core.why import Why
 from autoscaler.report.explain import explain, in_short
 from autoscaler.report.explain_json import document
 from autoscaler.report.trends import Trend

@@ -5,7 +5,8 @@ import pytest
 from autoscaler.core.change import Rung, State
 from autoscaler.core.durations import MINUTE
 from autoscaler.core.evaluate import Role
-from autoscaler.core.guards import Blocker, Why
+from autoscaler.core.guards import Blocker
+from autoscaler.core.why import Why
 from autoscaler.report import change_messages, messages
 from autoscaler.report.messages import Message, Tone
 from tests.support.stories import MVP, NOW, alert_rule, change, change_down, held_back, progress, verdict

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from autoscaler.core.durations import HOUR, MINUTE
 from autoscaler.core.evaluate import Ask, Role
-from autoscaler.core.guards import Blocker, Why
+from autoscaler.core.guards import Blocker
+from autoscaler.core.why import Why
 from autoscaler.report.log_lines import log_fields, log_line
 from autoscaler.report.sentences import (
     WORDS,

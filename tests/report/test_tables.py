@@ -5,7 +5,8 @@ from dataclasses import replace
 from autoscaler.core.change import State
 from autoscaler.core.durations import HOUR, MINUTE
 from autoscaler.core.evaluate import Role
-from autoscaler.core.guards import Blocker, Why
+from autoscaler.core.guards import Blocker
+from autoscaler.core.why import Why
 from autoscaler.report.tables import fleet, held, history, holds_by_reason, is_held, stacked
 from tests.support.stories import BUSY, FULL, NOW, change, held_back, progress, steady, verdict
 

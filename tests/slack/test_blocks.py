@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from autoscaler.adapters.slack.blocks import blocks, fallback
 from autoscaler.core.change import Question, Rung, State
 from autoscaler.core.evaluate import Role
-from autoscaler.core.guards import Blocker, Why
+from autoscaler.core.guards import Blocker
+from autoscaler.core.why import Why
 from autoscaler.report import change_messages, messages
 from autoscaler.report.messages import Message, Tone
 from tests.support.block_kit import length, markup, problems, texts

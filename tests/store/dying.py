@@ -21,7 +21,7 @@ from sqlalchemy import event
 
 from autoscaler.adapters.store import SqlStore, open_store
 from autoscaler.core.change import JournalEntry, State
-from autoscaler.core.guards import Why
+from autoscaler.core.why import Why
 from tests.support.stored import a_change, a_pass, a_reading, a_verdict, an_event
 
 LONGEST = 60

@@ -1,5 +1,6 @@
 from autoscaler.core.evaluate import Ask
-from autoscaler.core.guards import Blocker, Why
+from autoscaler.core.guards import Blocker
+from autoscaler.core.why import Why
 from tests.support.stored import SERVICE, a_pass, a_reading, a_verdict
 
 COOLING = Blocker(Why.COOLDOWN, until=99, detail="20 of 30 minutes")

@@ -14,11 +14,12 @@ from typing import Any
 
 from autoscaler.core.durations import DAY, MINUTE
 from autoscaler.core.evaluate import Ask, Decision, Progress, decide
-from autoscaler.core.guards import Why, judge
+from autoscaler.core.guards import judge
 from autoscaler.core.observations import Observation, Reading, TierChanged
 from autoscaler.core.policy import Policy
 from autoscaler.core.readings import read, signals
 from autoscaler.core.state import State
+from autoscaler.core.why import Why
 from autoscaler.policyfile import load_text
 from tests.support.evidence import EVERY, MB, START, facts
 

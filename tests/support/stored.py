@@ -5,8 +5,9 @@ from typing import Any
 
 from autoscaler.core.change import Change, Direction, Rung, State
 from autoscaler.core.evaluate import Ask, Progress, Role
-from autoscaler.core.guards import Verdict, Why
+from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import Observation, Reading
+from autoscaler.core.why import Why
 from autoscaler.ports import Event, EventKind, PassRecord
 from autoscaler.report.messages import Message, Tone
 

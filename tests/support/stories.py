@@ -7,8 +7,9 @@ from typing import Any
 from autoscaler.core.change import Change, Direction, Rung
 from autoscaler.core.durations import HOUR, MINUTE
 from autoscaler.core.evaluate import Ask, Progress, Role
-from autoscaler.core.guards import Blocker, Verdict, Why
+from autoscaler.core.guards import Blocker, Verdict
 from autoscaler.core.policy import Alert
+from autoscaler.core.why import Why
 from autoscaler.ports import Delivery, Event, EventKind
 from autoscaler.report.messages import Message
 
