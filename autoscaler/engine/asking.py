@@ -10,7 +10,7 @@ from autoscaler.core.change import Change, JournalEntry, State
 from autoscaler.core.consent import question, settled
 from autoscaler.core.guards import Verdict
 from autoscaler.engine.managed import Managed
-from autoscaler.ports import Event, EventKind, History
+from autoscaler.ports import Event, EventKind, History, Store
 from autoscaler.report import change_messages, messages
 
 
@@ -37,12 +37,28 @@ async def ask(managed: Managed, verdict: Verdict, begin: Callable[[], Change], s
     after = settled(before, await store.answers(before.id), verdict, managed.file.digest)
     if after is None:
         return Asked(moved=before if before != managed.proposal else None, waits=before)
-    journal = await store.journal(before.id)
-    words = f"{before.state} → {after.state}"
-    entry = JournalEntry(after.id, len(journal) + 1, verdict.at, words, after.outcome or _who(after), verdict.at)
-    event = _event(managed, after, str(after.state), *_told(after), verdict.at)
+    entry, event = await _moved(managed, before, after, store, verdict.at)
     new = _new(managed, verdict, begin) if after.state is State.SUPERSEDED else Asked()
     return Asked(new.proposed, after, (entry,), (event, *new.events), new.waits)
+
+
+async def withdraw(managed: Managed, store: Store, now: int) -> None:
+    """No policy names the service any more: what was asked about it is over. Raises StoreError."""
+    before, managed.proposal = managed.proposal, None
+    if before is None:
+        return
+    outcome = "no policy looks after it any more"
+    after = replace(before, state=State.SUPERSEDED, outcome=outcome, ended_at=now, due_at=now)
+    entry, event = await _moved(managed, before, after, store, now)
+    await store.save_change(after, journal=[entry], events=[event])
+
+
+async def _moved(
+    managed: Managed, before: Change, after: Change, store: History, now: int
+) -> tuple[JournalEntry, Event]:
+    number = len(await store.journal(before.id)) + 1
+    entry = JournalEntry(after.id, number, now, f"{before.state} → {after.state}", after.outcome or _who(after), now)
+    return entry, _event(managed, after, str(after.state), *_told(after), now)
 
 
 def _new(managed: Managed, verdict: Verdict, begin: Callable[[], Change]) -> Asked:

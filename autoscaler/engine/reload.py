@@ -15,6 +15,7 @@ from pathlib import Path
 from autoscaler.core.durations import SECOND
 from autoscaler.core.observations import TierChanged
 from autoscaler.core.policy import Policy
+from autoscaler.engine.asking import withdraw
 from autoscaler.engine.drift import tier_of
 from autoscaler.engine.due import DueQueue
 from autoscaler.engine.managed import Managed, load
@@ -177,6 +178,8 @@ class Reloader:
     def _release(self, managed: Managed) -> None:
         del self._rota.managed[managed.service_id]
         self._rota.leave(managed.service_id)
+        withdrawing = partial(withdraw, managed, self._store, self._clock.now())
+        self._rota.start(f"withdraw {managed.service_id}", withdrawing, managed.service_id)
         title = f"I no longer look after {managed.seen.name}"
         stays = f"It stays on {managed.state.tier or managed.seen.plan}; a change that has begun is finished."
         log.warning("%s: no policy names it any more (it was %s)", title, managed.file.path)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from autoscaler.core.change import State
 from autoscaler.core.observations import Signal, TierChanged
 from autoscaler.engine.leases import Leases
 from autoscaler.engine.reload import PolicyWatch
@@ -169,6 +170,18 @@ async def test_a_removed_file_stops_looking_after_its_service_with_a_notice(benc
     assert SERVICE not in bench.managed
     assert len(bench.rig.passes) <= polls + 1
     assert "I no longer look after holisticos-api" in bench.titles
+
+
+async def test_what_was_asked_about_a_service_that_nobody_looks_after_any_more_is_withdrawn(bench):
+    bench.write(POLICY.replace("mode: act", "mode: ask"))
+    bench.rig.load = SLOW
+    await bench.seconds(200)
+    assert [change.state for change in await bench.rig.changes()] == [State.PROPOSED]
+    (bench.folder / "api.yaml").unlink()
+    bench.write(POLICY.replace(SERVICE, OTHER), "other.yaml")
+    await bench.seconds(10)
+    (over,) = await bench.rig.changes()
+    assert (over.state, over.outcome) == (State.SUPERSEDED, "no policy looks after it any more")
 
 
 async def test_a_renamed_file_changes_nothing_else(bench):
