@@ -124,7 +124,7 @@ class Question:
     agreed_at: int | None = None
     """When enough people had said yes and nothing else stood in the way: then the change began."""
     agreed_by: str = ""
-    """Who they were."""
+    """Who they were; empty where nobody's answer counted as a yes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def settled(change: Change, answers: Sequence[Answer], verdict: Verdict, digest:
     if not has_expired:
         return None
     if asked.on_expiry == "proceed" and change.direction is Direction.UP:
-        return _agreed(change, asked, verdict, (asked.asked_at or 0) + asked.expires, "nobody's no")
+        return _agreed(change, asked, verdict, (asked.asked_at or 0) + asked.expires, "")
     return _over(change, State.EXPIRED, f"nobody answered within {format_duration(asked.expires)}", now)
 
 
@@ -89,10 +89,9 @@ def _agreed(change: Change, asked: Question, verdict: Verdict, at: int, who: str
         return replace(change, state=State.APPROVED, question=agreed, created_at=now, due_at=now)
     if now - at < YES_LASTS:
         return None
+    said = f"{who} said yes" if who else "nobody said no"
     words = ", ".join(why.value.replace("_", " ") for why in in_the_way)
-    return _over(
-        change, State.EXPIRED, f"{who} said yes, and for {format_duration(YES_LASTS)} it was held: {words}", now
-    )
+    return _over(change, State.EXPIRED, f"{said}, and for {format_duration(YES_LASTS)} it was held: {words}", now)
 
 
 def _moot(change: Change, verdict: Verdict, digest: str) -> str:

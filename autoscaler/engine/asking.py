@@ -11,7 +11,8 @@ from autoscaler.core.consent import question, settled
 from autoscaler.core.guards import Verdict
 from autoscaler.engine.managed import Managed
 from autoscaler.ports import Event, EventKind, History, Store
-from autoscaler.report import change_messages, messages
+from autoscaler.report import change_messages
+from autoscaler.report.messages import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ async def _moved(
     managed: Managed, before: Change, after: Change, store: History, now: int
 ) -> tuple[JournalEntry, Event]:
     number = len(await store.journal(before.id)) + 1
-    entry = JournalEntry(after.id, number, now, f"{before.state} → {after.state}", after.outcome or _who(after), now)
+    entry = JournalEntry(after.id, number, now, f"{before.state} → {after.state}", after.outcome or _agreed(after), now)
     return entry, _event(managed, after, str(after.state), *_told(after), now)
 
 
@@ -79,13 +80,15 @@ async def _with_delivery(change: Change, store: History) -> Change:
     return replace(change, question=replace(asked, asked_at=await store.delivered_at(_key(change, "asked"))))
 
 
-def _who(change: Change) -> str:
-    return f"yes from {change.question.agreed_by}" if change.question else "noted"
+def _agreed(change: Change) -> str:
+    who = change.question.agreed_by if change.question else ""
+    return f"{who} said yes" if who else "nobody said no in time"
 
 
-def _told(change: Change) -> tuple[EventKind, messages.Message]:
+def _told(change: Change) -> tuple[EventKind, Message]:
     if change.state is State.APPROVED:
-        return EventKind.CHANGE_PROGRESS, change_messages.progress(change, f"Approved: {_who(change)}. Going ahead.")
+        told = change_messages.progress(change, f"Agreed: {_agreed(change)}. Going ahead.")
+        return EventKind.CHANGE_PROGRESS, told
     return EventKind.CHANGE_ENDED, change_messages.ended(change)
 
 
@@ -93,6 +96,6 @@ def _key(change: Change, what: str) -> str:
     return f"{change.id}:{what}"
 
 
-def _event(managed: Managed, change: Change, what: str, kind: EventKind, message: messages.Message, at: int) -> Event:
+def _event(managed: Managed, change: Change, what: str, kind: EventKind, message: Message, at: int) -> Event:
     channel = managed.policy.notify.slack
     return Event(_key(change, what), at, kind, managed.service_id, message, channel, change.id)

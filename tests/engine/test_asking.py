@@ -57,7 +57,7 @@ async def test_a_change_is_asked_once_and_a_yes_begins_it_at_the_next_poll_in_th
         (done,) = await rig.changes()
         assert (done.id, done.state, done.question.agreed_by, done.by_hand) == (change.id, State.WATCHING, "ada", False)
         assert kinds(rig, change)[:2] == [EventKind.ASKED, EventKind.CHANGE_PROGRESS]
-        assert rig.told.titles[1] == "Approved: yes from ada. Going ahead."
+        assert rig.told.titles[1] == "Agreed: ada said yes. Going ahead."
         assert rig.managed.proposal is None
 
 
