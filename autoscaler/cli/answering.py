@@ -12,10 +12,11 @@ from autoscaler.cli.by_hand import whoever
 from autoscaler.cli.output import out, print_json
 from autoscaler.cli.telling import LONGEST_NOTE, LONGEST_WHO
 from autoscaler.core.change import Change, State
-from autoscaler.core.consent import Answer, is_about
+from autoscaler.core.consent import Answer, expires_at, is_about
 from autoscaler.errors import RefusedError, UsageError
 from autoscaler.ports import Store
 from autoscaler.report.answers import said, then
+from autoscaler.report.units import format_time
 from autoscaler.settings import load_settings
 
 WaitingChange = Annotated[str, typer.Argument(help="The change's id, or the service that waits.", metavar="CHANGE")]
@@ -60,7 +61,7 @@ async def _answer(word: str, who: str, reason: str, *, yes: bool) -> Answered:
         before = await store.answers(change.id)
         if mine := next((one for one in before if one.who == who), None):
             raise RefusedError(f"{who} said {'yes' if mine.yes else 'no'} already: each answer counts once.")
-        await _still_wanted(change, store)
+        await _still_wanted(change, store, now)
         changed, answers = await store.answer(Answer(change.id, who, yes, now, reason))
         if changed is None or changed.state is not State.PROPOSED:
             raise RefusedError(f"{change.id} waits for nobody any more: {said(changed or change, answers, now)}")
@@ -80,8 +81,11 @@ async def _asked(word: str, store: Store) -> Change:
     raise UsageError(f"'{word}' waits for no answer. What does: {names or 'nothing at present'}.")
 
 
-async def _still_wanted(change: Change, store: Store) -> None:
+async def _still_wanted(change: Change, store: Store, now: int) -> None:
     """By what the worker saw last."""
+    until = expires_at(change.question) if change.question else None
+    if until is not None and now >= until:
+        raise RefusedError(f"{change.id} has expired at {format_time(until, now)}: nobody had answered by then.")
     last = next((one for one in await store.last_verdicts() if one.service_id == change.service_id), None)
     if last is not None and not is_about(change, last, change.policy_digest):
         raise RefusedError(

@@ -48,6 +48,11 @@ def question(approval: Approval, verdict: Verdict, target: Tier | None) -> Quest
     return Question(tuple(sorted(lifts)), approval.expires, 2 if above else 1, "proceed" if proceeds else "cancel")
 
 
+def expires_at(asked: Question) -> int | None:
+    """Until when an answer counts; None as long as nobody can have read the question."""
+    return None if asked.asked_at is None else asked.asked_at + asked.expires
+
+
 def is_about(change: Change, verdict: Verdict, digest: str) -> bool:
     """Whether a verdict still wants just what was asked, and no guard stands in the way now of which nobody was told."""
     asked = change.question
@@ -70,14 +75,14 @@ def settled(change: Change, answers: Sequence[Answer], verdict: Verdict, digest:
         return _over(change, State.REJECTED, f"{no.who} said no" + (f": {no.reason}" if no.reason else ""), now)
     if not is_about(change, verdict, digest):
         return _over(change, State.SUPERSEDED, _moot(change, verdict, digest), now)
-    said = sorted({one.who: one for one in answers}.values(), key=lambda one: one.at)
-    has_expired = asked.asked_at is not None and now >= asked.asked_at + asked.expires
+    until = expires_at(asked)
+    said = sorted({one.who: one for one in answers if until is None or one.at < until}.values(), key=lambda one: one.at)
     if len(said) >= asked.needed:
         return _agreed(change, asked, verdict, said[asked.needed - 1].at, " and ".join(one.who for one in said))
-    if not has_expired:
+    if until is None or now < until:
         return None
     if asked.on_expiry == "proceed" and change.direction is Direction.UP:
-        return _agreed(change, asked, verdict, (asked.asked_at or 0) + asked.expires, "")
+        return _agreed(change, asked, verdict, until, "")
     return _over(change, State.EXPIRED, f"nobody answered within {format_duration(asked.expires)}", now)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from autoscaler.core.change import Change, State
-from autoscaler.core.consent import Answer
+from autoscaler.core.consent import Answer, expires_at
 from autoscaler.report.units import format_time, monthly_step
 
 
@@ -17,7 +17,7 @@ def said(change: Change, answers: Sequence[Answer], now: int) -> str:
 def waits(change: Change, now: int) -> str:
     """That it waits for somebody's word, and how to give it."""
     asked = change.question
-    until = asked.asked_at + asked.expires if asked is not None and asked.asked_at is not None else None
+    until = expires_at(asked) if asked is not None else None
     left = f", until {format_time(until, now)}" if until else ""
     cost = monthly_step(change.origin.monthly, change.target.monthly)
     step = f"{change.service}: {change.origin.tier} → {change.target.tier} ({cost})"

@@ -90,7 +90,8 @@ def test_it_begins_only_when_enough_have_said_yes_or_silence_counts_and_nothing_
     if after.state is State.APPROVED:
         assert whys <= {Why.MODE_ASK}, "a guard that nobody was asked about"
         assert (ask, digest) == (Ask.UP, DIGEST)
-        assert len(answers) >= needed or (on_expiry == "proceed" and has_expired)
+        in_time = [one for one in answers if asked_at is None or one.at < asked_at + DAY]
+        assert len(in_time) >= needed or (on_expiry == "proceed" and has_expired)
         assert after.question.agreed_at == NOW
         assert not after.was_only_asked
     else:
@@ -108,6 +109,12 @@ def test_a_yes_waits_a_day_for_the_first_minute_and_no_longer():
         State.EXPIRED,
         "ada said yes, and for 1d it was held: not during",
     )
+
+
+def test_a_yes_that_comes_after_the_question_has_expired_counts_for_nothing():
+    old = replace(WAITING, question=replace(ASKED, asked_at=NOW - DAY - HOUR))
+    assert settled(old, [said(at=NOW - HOUR)], wants(Why.MODE_ASK), DIGEST).state is State.EXPIRED
+    assert settled(old, [said(at=NOW - HOUR - 1)], wants(Why.MODE_ASK), DIGEST).state is State.APPROVED
 
 
 def test_a_guard_that_came_up_since_is_another_question():
