@@ -244,7 +244,7 @@ async def test_it_does_not_wait_for_an_answer_that_an_ordinary_up_waits_for(tmp_
         rig.load = BUSY
         await rig.run(minutes=4)
         assert rig.passes[-1].verdict.why is Why.APPROVAL_REQUIRED
-        assert any("needs you" in title for title in rig.told.titles)
+        assert any("mvp → scaled?" in title for title in rig.told.titles)
         rig.load = FULL_STARTER
         await rig.run(seconds=40)
         assert rig.writes[0] == "PATCH"

@@ -252,7 +252,7 @@ class Town:
     async def people_come_once_more(self) -> None:
         """After all that: what somebody sets is there again whenever its rung is, and a plan that somebody sets is followed."""
         tier = self.managed.state.tier
-        if tier == TIERS[0].name:
+        if tier == TIERS[0].name and not self.managed.sight.not_deployed:  # else their deploy brings another plan, too
             self.others.act("env", "DB_POOL_SIZE", "77")
             await self.pass_time(DRIFT // POLL + 2)
             if await self.comes("busy", 60, lambda now: now != tier) and await self.comes(
