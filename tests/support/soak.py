@@ -70,14 +70,16 @@ def main() -> int:
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else MINUTES
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1_000_000)
     print(f"soaking for {minutes:g} minutes, seed {seed}", flush=True)  # noqa: T201
+    failed: list[BaseException] = []
     try:
         asyncio.run(soak(minutes, seed))
     except* (RuntimeError, TimeoutError) as failures:
-        for failure in failures.exceptions:
-            print(f"\nFAILED: {failure}; again: python -m tests.support.soak {minutes:g} {seed}", file=sys.stderr)  # noqa: T201
-        return 1
-    print("\nAll invariants held.")  # noqa: T201
-    return 0
+        failed += failures.exceptions
+    for failure in failed:
+        print(f"\nFAILED: {failure}; again: python -m tests.support.soak {minutes:g} {seed}", file=sys.stderr)  # noqa: T201
+    if not failed:
+        print("\nAll invariants held.")  # noqa: T201
+    return bool(failed)
 
 
 if __name__ == "__main__":
