@@ -93,11 +93,11 @@ async def _drawn_pairs(made: Bench, scene: Scene, drawn: random.Random) -> Async
     """Every pair of the scene once, a few of each first crash at a time; how many boundaries each stands for."""
     firsts = list(await lived(made, scene, await made.first(scene), recorded=True))
     drawn.shuffle(firsts)
-    orders: dict[str, list[int]] = {}
+    orders: dict[Image, list[int]] = {}
     while firsts:
         for first in tuple(firsts):
             seconds = await lived(made, scene, first, recorded=True)
-            order = orders.setdefault(first.crashes[-1], drawn.sample(range(len(seconds)), len(seconds)))
+            order = orders.setdefault(first, drawn.sample(range(len(seconds)), len(seconds)))
             for _ in range(min(_AT_A_TIME, len(order))):
                 second = seconds[order.pop()]
                 await lived(made, scene, second)
