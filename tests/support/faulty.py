@@ -252,8 +252,11 @@ class Playing:
     def _advance(self, changes: Sequence[Change], *, is_down: bool) -> None:
         """By a poll; where nothing is due or answered for longer, faster."""
         due = min((change.due_at for change in changes if change.state.is_open), default=0)
-        rests = not self.scene.memory and due - self.clock.now() > SEARCH * 1000
-        self.clock.advance(5 * SEARCH if is_down else SEARCH if rests else STEP)
+        rests = due - self.clock.now() > SEARCH * 1000
+        if self.scene.memory:  # an emergency is to hold: it has to be seen
+            self.clock.advance(STEP)
+        else:
+            self.clock.advance(5 * SEARCH if is_down else SEARCH if rests else STEP)
 
     # What must hold ---------------------------------------------------------------------------------------------------
 
