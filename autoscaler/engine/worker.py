@@ -176,7 +176,7 @@ class Worker:
             self._found.pop(file.policy.service.name or "", None)  # another service may have that name now
             raise
         if self._leases.fence(service_id) != fence or service_id in self._leaving:
-            del self._managed[managed.service_id]  # lost while it was read
+            self._managed.pop(managed.service_id, None)  # lost while it was read
             return
         if self._waiting.get(file.path) == file:  # it may have been edited meanwhile
             del self._waiting[file.path]

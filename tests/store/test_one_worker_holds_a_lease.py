@@ -233,3 +233,21 @@ async def test_a_claim_that_fails_lets_the_next_process_try(sqlite_url, open_ano
     with pytest.raises(StoreError):
         await first.claim("first", [SERVICE], TTL)
     assert len(await second.claim("second", [SERVICE], TTL)) == 1
+
+
+async def test_who_stands_still_in_a_transaction_keeps_nobody_from_taking_over(store, reopen):
+    """The server cuts such a worker off: until then its lease's row is locked."""
+    if store.database.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite's one worker has no rival")
+    await store.claim("frozen", [SERVICE], 0.0)
+    with store.database.engine.connect() as connection:
+        shown = connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar_one()
+        assert shown == "10s"
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout TO '1s'")
+        connection.exec_driver_sql("SELECT holder FROM autoscaler.leases FOR SHARE")
+        heir = reopen()
+        assert await heir.claim("heir", [SERVICE], TTL) == ()
+        async with asyncio.timeout(20):
+            while not await heir.claim("heir", [SERVICE], TTL):
+                pass
+        connection.invalidate()

@@ -16,6 +16,8 @@ from autoscaler.adapters.store.tables import SCHEMA
 POSTGRES_CONNECTIONS = 3
 """At most, so that the app's own small database can be shared (design, "Where state lives")."""
 
+FROZEN_MS = 10_000
+"""How long a transaction may stand still: well below a lease's time."""
 BUSY_MS = 5_000
 """How long a statement waits for another process's lock before it fails: a worker says what stops it, and tries again."""
 
@@ -84,6 +86,8 @@ def _postgres(address: Address, *, read_only: bool) -> Engine:
         connection.autocommit = True
         _run(connection, f"SET search_path TO {SCHEMA}")
         _run(connection, f"SET lock_timeout TO {BUSY_MS}")
+        # A worker that is frozen in the middle of a transaction has the row of its lease: nobody could take over.
+        _run(connection, f"SET idle_in_transaction_session_timeout TO {FROZEN_MS}")
         if read_only:
             _run(connection, "SET default_transaction_read_only TO on")
         connection.autocommit = False
