@@ -1,6 +1,6 @@
 """Whether people are asked about what a verdict wants, and what came of it: looked at in every pass, so by the facts of that minute.
 
-An answer is only a row in the store, whoever writes it: a click in Slack, or `autoscaler approve`.
+An answer is only a row in the store, whoever writes it.
 """
 
 from collections.abc import Callable

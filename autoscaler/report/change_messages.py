@@ -113,7 +113,8 @@ def ended(change: Change) -> Message:
 
     Raises ValueError for a change that has not ended.
     """
-    ending = _ENDINGS.get(change.state)
+    is_withdrawn = change.was_only_asked and change.state is State.SUPERSEDED
+    ending = _WITHDRAWN if is_withdrawn else _ENDINGS.get(change.state)
     if ending is None:
         raise ValueError(f"change {change.id} has not ended: it is {change.state}")
     running = _running(change)
@@ -165,6 +166,9 @@ _ENDINGS = MappingProxyType(
 )
 
 
+_WITHDRAWN = _Ending("Withdrawn: nobody needs to answer about {service}", Tone.NOTICE, "Nothing was changed.")
+
+
 def _advice(change: Change) -> str:
     if change.state is State.WATCHING and change.watch:
         return f"Nothing to do. I keep an eye on it for {format_duration(change.watch)} from when it went live."
@@ -177,6 +181,8 @@ def _advice(change: Change) -> str:
         return "Its values are set, and come with the next deploy; what runs still has the old ones. Look at the deploy, then deploy."
     if change.state is State.UNDONE and change.direction is Direction.DOWN and change.live_at is not None:
         return "Nothing to do: the smaller plan was not enough. I am slower to try it again."
+    if change.was_only_asked and change.state is State.SUPERSEDED:
+        return _WITHDRAWN.advice
     return _ENDINGS[change.state].advice
 
 

@@ -89,6 +89,9 @@ async def test_when_nothing_asks_for_it_any_more_the_question_is_withdrawn_and_a
         assert await states(rig) == [State.SUPERSEDED]
         (ended,) = await rig.changes()
         assert ended.outcome == "nothing asks for it any more"
+        last = rig.told.deliveries[-1].event.message
+        assert last.title == "Withdrawn: nobody needs to answer about holisticos-api"
+        assert last.lines == ("Nothing asks for it any more.", "Nothing was changed.")
         stands, answers = await say(rig, change)
         assert (stands.state, answers) == (State.SUPERSEDED, [])
         await rig.run(minutes=3)
