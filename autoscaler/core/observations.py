@@ -136,6 +136,10 @@ class EnvSeen:
     since: int
     """Since when the rung runs on which they were seen: the `at` of its TierChanged."""
     env: Mapping[str, str]
+    plan: str = ""
+    """On which plan."""
+    ours: tuple[str, ...] = ()
+    """The names of those that were some tier's values, in this edition of the policy or, unmoved since, in an earlier one."""
 
 
 Observation = Reading | Missed | Masked | TierChanged | Signal | Told | Overridden | EnvSeen

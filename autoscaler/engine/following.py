@@ -78,7 +78,7 @@ def _compare(
     others = [one for one in managed.policy.tiers if one.name != tier.name]
     if running.tier is None or _is_next(managed):  # only what is too large for the plan has to go
         others = [one for one in others if rank(one.name) > rank(tier.name)]
-    stayed = _stayed(managed, running)
+    stayed = _stayed(managed, running, managed.sight.not_deployed if _is_next(managed) else running.plan)
     stray = {
         name
         for name, value in differs.items()
@@ -92,12 +92,17 @@ def _compare(
     return _Looked(frozenset(stray), foreign, tuple(sorted(edited)))
 
 
-def _stayed(managed: Managed, running: TierChanged) -> Mapping[str, str]:
-    """What was configured for the plan from which somebody went: also values that an edit of the policy has since replaced."""
+def _stayed(managed: Managed, running: TierChanged, plan: str) -> Mapping[str, str]:
+    """What was configured for the plan from which somebody went: also values that an edit of the policy has since replaced.
+
+    Off the ladder only a smaller plan asks for anything else, and only of values that were the policy's.
+    """
     seen = managed.state.env_seen
-    if seen is None or running.tier is None or (seen.since == running.at) != _is_next(managed):
+    if seen is None or (seen.since == running.at) != _is_next(managed):
         return {}
-    return seen.env
+    if running.tier is not None:
+        return seen.env
+    return {name: seen.env[name] for name in seen.ours} if is_smaller(plan, seen.plan) else {}
 
 
 def _is_theirs(managed: Managed, name: str, value: str) -> bool:
@@ -120,7 +125,10 @@ def _before(managed: Managed, running: TierChanged, recent: Sequence[Change]) ->
 async def _note(managed: Managed, running: TierChanged, env: Mapping[str, str], store: History, now: int) -> None:
     seen = managed.state.env_seen
     if seen is None or (seen.since, dict(seen.env)) != (running.at, dict(env)):
-        noted = EnvSeen(now, running.at, dict(env))
+        were = {name: seen.env[name] for name in seen.ours} if seen else {}
+        tiers = managed.policy.tiers
+        ours = (name for name, value in env.items() if were.get(name) == value or _is_of(managed, tiers, name, value))
+        noted = EnvSeen(now, running.at, dict(env), running.plan, tuple(sorted(ours)))
         await store.record(PassRecord(managed.service_id, (noted,)))
         managed.fold(noted)
 

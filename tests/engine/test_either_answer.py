@@ -150,9 +150,6 @@ async def test_values_from_before_an_edit_of_the_policy_do_not_stay_on_the_small
         await fits_in_time(town)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="off the ladder, values of an edition that is no more in force are taken for somebody's"
-)
 async def test_nor_do_they_off_the_ladder(tmp_path):
     async with living(tmp_path, rung=1) as town:
         town.others.act("scale", "3")
@@ -160,6 +157,18 @@ async def test_nor_do_they_off_the_ladder(tmp_path):
         await town.pass_time(INTERVAL)
         town.others.act("plan", "starter")
         await fits_in_time(town)
+
+
+async def test_what_somebody_set_off_the_ladder_stays_when_they_go_on_to_a_smaller_plan(tmp_path):
+    async with living(tmp_path, rung=1) as town:
+        town.others.act("scale", "3")
+        town.others.act("env", "DB_POOL_SIZE", "99")
+        await town.pass_time(INTERVAL)
+        await town.edit()
+        await town.pass_time(INTERVAL)
+        town.others.act("plan", "starter")
+        await town.pass_time(INTERVAL)
+        assert town.service.configured().env == {**TIERS[0].env, "DB_POOL_SIZE": "99"}
 
 
 @pytest.mark.parametrize("resume_deploys", every("resume_deploys"))

@@ -99,9 +99,6 @@ class Town:
     async def edit(self) -> None:
         """Somebody saves the other edition of the policy, and the worker that runs follows it."""
         self.edition = 1 - self.edition
-        if self.managed.state.tier is None:  # then theirs can't be told from ours: test_either_answer has the case
-            env = self.service.configured().env
-            self.others.persons |= {(name, env[name]) for name in MVP_ENV if name in env}
         if self.lives:
             rota: Any = Rota(self.fleet, {}, DueQueue(), DueQueue(), TurnedClock(self.clock), print, print)
             watch: Any = None  # it is told here what is in force

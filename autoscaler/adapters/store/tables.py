@@ -11,7 +11,7 @@ from sqlalchemy.engine import Dialect
 
 from autoscaler.core.change import OPEN
 
-HEAD = "0004"
+HEAD = "0005"
 """The revision that this release reads and writes. Revisions are numbers of four digits, so that they compare as text."""
 
 SCHEMA = "autoscaler"
