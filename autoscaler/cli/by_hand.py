@@ -13,12 +13,13 @@ import typer
 from rich.text import Text
 
 from autoscaler.bootstrap import Changing, changing
-from autoscaler.cli.known import choose, known_services, policies_at_hand
+from autoscaler.cli.options import policies_at_hand
 from autoscaler.cli.output import out, print_json
 from autoscaler.core.change import Change
 from autoscaler.core.durations import MINUTE
 from autoscaler.core.policy import Tier
 from autoscaler.engine.by_hand import Sight, begin, change_to, look
+from autoscaler.engine.room.known import choose, known_services
 from autoscaler.errors import OutsideError, UsageError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Store

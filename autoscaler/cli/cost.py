@@ -9,13 +9,13 @@ import typer
 
 from autoscaler.adapters.clock import SystemClock
 from autoscaler.bootstrap import opened_store
-from autoscaler.cli.known import Known, choose, known_services, policies_at_hand
-from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption, ServiceArgument
+from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption, ServiceArgument, policies_at_hand
 from autoscaler.cli.output import err, out, print_json, print_table
 from autoscaler.core.durations import HOUR
 from autoscaler.core.observations import Reading
 from autoscaler.core.policy import Policy
 from autoscaler.core.savings import period, this_and_last_month
+from autoscaler.engine.room.known import Known, choose, known_services
 from autoscaler.errors import UsageError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Store

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 
 from autoscaler.bootstrap import Remembering, remembering
 from autoscaler.cli.explained import draw
-from autoscaler.cli.known import Known, choose, known_services, policies_at_hand
-from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption, ServiceArgument
+from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption, ServiceArgument, policies_at_hand
 from autoscaler.cli.output import err, out, print_json
 from autoscaler.core.evaluate import decide
 from autoscaler.core.guards import Verdict
 from autoscaler.engine.explaining import explained, remembered
+from autoscaler.engine.room.known import Known, choose, known_services
 from autoscaler.errors import StoreError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.report import explain as words

@@ -11,12 +11,12 @@ from rich.text import Text
 
 from autoscaler.adapters.clock import SystemClock
 from autoscaler.bootstrap import opened_store
-from autoscaler.cli.known import choose, known_services
 from autoscaler.cli.options import JsonOption
 from autoscaler.cli.output import out, print_json, print_table
 from autoscaler.core.change import Change
 from autoscaler.core.durations import parse_duration
 from autoscaler.core.guards import Verdict
+from autoscaler.engine.room.known import choose, known_services
 from autoscaler.errors import UsageError
 from autoscaler.ports import Store
 from autoscaler.report import tables

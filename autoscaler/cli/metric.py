@@ -8,11 +8,13 @@ import typer
 
 from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption
 from autoscaler.cli.output import out, print_json
-from autoscaler.cli.telling import NoteOption, Receiver, ServiceOption, document, metric_of, receiver, tell
+from autoscaler.cli.telling import NoteOption, ServiceOption, document, receiver, tell
 from autoscaler.core.conditions import parse_value
 from autoscaler.core.metrics import Kind, Metric
 from autoscaler.core.observations import Told
 from autoscaler.core.values import format_value
+from autoscaler.engine.room.known import Receiver
+from autoscaler.engine.room.telling import metric_of
 from autoscaler.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Tell a value that neither the app nor Render knows.")

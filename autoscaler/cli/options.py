@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from autoscaler.cli.output import err
+from autoscaler.engine.room.known import names_of
 from autoscaler.errors import UsageError
 from autoscaler.policyfile import LocatedProblem, PolicyError, PolicyFile, load_file, load_folder
 
@@ -60,8 +61,16 @@ def sound_policies(
     return chosen
 
 
-def names_of(file: PolicyFile) -> tuple[str, ...]:
-    """All that a policy's service may be called: by id, by name, by its file."""
-    service = file.policy.service
-    names = (service.id, service.name, file.path, Path(file.path).name, Path(file.path).stem)
-    return tuple(name for name in names if name)
+def policies_at_hand(path: Path) -> tuple[PolicyFile, ...]:
+    """The sound policies there, if there is such a place at all: without one, what the worker has recorded still stands.
+
+    Errors of the others are printed; warnings are for `validate`, not for whoever asks why. Raises PolicyError for one broken file.
+    """
+    if not path.exists():
+        return ()
+    if path.is_file():
+        return (load_file(path),)
+    loaded = load_folder(path)
+    for problem in loaded.errors:
+        err.print(str(problem), markup=False)
+    return loaded.files

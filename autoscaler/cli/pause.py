@@ -9,9 +9,11 @@ import typer
 from autoscaler.cli.by_hand import ServiceName, WhoOption, whoever
 from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption
 from autoscaler.cli.output import out, print_json
-from autoscaler.cli.telling import LONGEST_NOTE, LONGEST_WHO, receivers, told_to_the_team
-from autoscaler.core.durations import format_duration, parse_duration
+from autoscaler.cli.telling import receivers
+from autoscaler.core.durations import parse_duration
 from autoscaler.core.facts import Pause
+from autoscaler.engine.room import telling
+from autoscaler.engine.room.telling import LONGEST_NOTE, LONGEST_WHO, not_too_long
 from autoscaler.errors import UsageError
 from autoscaler.report import pauses as words
 
@@ -32,19 +34,13 @@ def pause(
     except ValueError as error:
         raise UsageError(f"--for: {error}") from None
     by = whoever(who)
-    for value, longest, option in ((by, LONGEST_WHO, "--who"), (note, LONGEST_NOTE, "--note")):
-        if len(value) > longest:
-            raise UsageError(f"{option} has {len(value)} characters: {longest} at most are kept.")
+    not_too_long(("--who", by, LONGEST_WHO), ("--note", note, LONGEST_NOTE))
     pauses = asyncio.run(_pause(service, policies, span, by, note, down_only=down_only))
     if as_json:
         print_json([words.document(name, one) for name, one in pauses])
         return
     for name, one in pauses:
-        out.print(f"{name}: {words.what(one)}{_length(span)}. What has begun is finished.", markup=False)
-
-
-def _length(span: int | None) -> str:
-    return f" for {format_duration(span)}" if span else ", until `autoscaler resume`"
+        out.print(f"{name}: {words.what(one)}{telling.how_long(one)}. What has begun is finished.", markup=False)
 
 
 async def _pause(
@@ -54,8 +50,6 @@ async def _pause(
     async with receivers(service, policies) as (store, found, now):
         for one in found:
             made = Pause(one.service_id, now, now + span if span else None, down_only, by, note)
-            await store.pause(made)
-            lines = (f"By {by}{_length(span)}.", *((note,) if note else ()))
-            await told_to_the_team(store, one, f"pause:{now}", f"{one.service}: {words.what(made)}", lines, now)
+            await telling.pause(one, made, store)
             pauses.append((one.service, made))
     return pauses

@@ -6,7 +6,8 @@ from pathlib import Path
 from autoscaler.cli.by_hand import ServiceName, WhoOption, whoever
 from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption
 from autoscaler.cli.output import out, print_json
-from autoscaler.cli.telling import receivers, told_to_the_team
+from autoscaler.cli.telling import receivers
+from autoscaler.engine.room import telling
 
 
 def resume(
@@ -22,13 +23,5 @@ def resume(
 
 
 async def _resume(service: str, policies: Path, by: str) -> list[tuple[str, bool]]:
-    resumed = []
     async with receivers(service, policies) as (store, found, now):
-        for one in found:
-            pause = await store.paused(one.service_id)
-            if pause is not None:
-                await store.resume(one.service_id)
-                lines = (f"By {by}. {pause.who} had paused it{f': {pause.note}' if pause.note else ''}.",)
-                await told_to_the_team(store, one, f"resume:{now}", f"{one.service}: goes on", lines, now)
-            resumed.append((one.service, pause is not None))
-    return resumed
+        return [(one.service, await telling.resume(one, by, store, now) is not None) for one in found]

@@ -8,18 +8,11 @@ import typer
 
 from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption
 from autoscaler.cli.output import out, print_json
-from autoscaler.cli.telling import (
-    NoteOption,
-    Receiver,
-    ServiceOption,
-    WhoOption,
-    document,
-    metric_of,
-    receiver,
-    tell,
-)
+from autoscaler.cli.telling import NoteOption, ServiceOption, WhoOption, document, receiver, tell
 from autoscaler.core.metrics import Kind
 from autoscaler.core.observations import Told
+from autoscaler.engine.room.known import Receiver
+from autoscaler.engine.room.telling import metric_of
 
 
 def signal(

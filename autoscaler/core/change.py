@@ -119,8 +119,12 @@ class Question:
     """So many people must say yes."""
     on_expiry: str = "cancel"
     """`cancel`, or `proceed`: no answer counts as a yes."""
+    because: tuple[str, ...] = ()
+    """Why a yes is needed, in words."""
     asked_at: int | None = None
-    """When it was delivered; until then it does not expire."""
+    """When it was delivered, or delivered again after a snooze; until then it does not expire."""
+    snoozed_until: int | None = None
+    """When it is asked again, or was: until then it rests."""
     agreed_at: int | None = None
     """When enough people had said yes and nothing else stood in the way: then the change began."""
     agreed_by: str = ""

@@ -33,6 +33,24 @@ class Answer:
     yes: bool
     at: int
     reason: str = ""
+    name: str = ""
+    """How people call them, where `who` is an id."""
+
+    @property
+    def called(self) -> str:
+        """For people."""
+        return self.name or self.who
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """Somebody wants to be asked again later; of one change the last one counts."""
+
+    change_id: str
+    who: str
+    at: int
+    until: int
+    name: str = ""
 
 
 def question(approval: Approval, verdict: Verdict, target: Tier | None) -> Question | None:
@@ -46,6 +64,20 @@ def question(approval: Approval, verdict: Verdict, target: Tier | None) -> Quest
     above = approval.two_above is not None and target.monthly > approval.two_above
     proceeds = approval.on_expiry == "proceed" and verdict.ask is Ask.UP
     return Question(tuple(sorted(lifts)), approval.expires, 2 if above else 1, "proceed" if proceeds else "cancel")
+
+
+def snoozed(change: Change, snooze: Snooze | None) -> Change:
+    """The change once a snooze is heard of: it is asked again later, and has its whole time from then."""
+    asked = change.question
+    if asked is None or snooze is None or snooze.until == asked.snoozed_until:
+        return change
+    return replace(change, question=replace(asked, asked_at=None, snoozed_until=snooze.until))
+
+
+def is_asked_again(asked: Question, approval: Approval, now: int, *, emergency: bool) -> bool:
+    """Whether its snooze is over, and nobody has been asked since."""
+    is_due = asked.asked_at is None and asked.snoozed_until is not None and now >= asked.snoozed_until
+    return is_due and (emergency or approval.ask is None or approval.ask.contains(now))
 
 
 def expires_at(asked: Question) -> int | None:
@@ -72,13 +104,13 @@ def settled(change: Change, answers: Sequence[Answer], verdict: Verdict, digest:
     if asked is None:
         raise ValueError(f"change {change.id} asks nothing")
     if no := next((one for one in answers if not one.yes), None):
-        return _over(change, State.REJECTED, f"{no.who} said no" + (f": {no.reason}" if no.reason else ""), now)
+        return _over(change, State.REJECTED, f"{no.called} said no" + (f": {no.reason}" if no.reason else ""), now)
     if not is_about(change, verdict, digest):
         return _over(change, State.SUPERSEDED, _moot(change, verdict, digest), now)
     until = expires_at(asked)
     said = sorted({one.who: one for one in answers if until is None or one.at < until}.values(), key=lambda one: one.at)
     if len(said) >= asked.needed:
-        return _agreed(change, asked, verdict, said[asked.needed - 1].at, " and ".join(one.who for one in said))
+        return _agreed(change, asked, verdict, said[asked.needed - 1].at, " and ".join(one.called for one in said))
     if until is None or now < until:
         return None
     if asked.on_expiry == "proceed" and change.direction is Direction.UP:

@@ -29,6 +29,17 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class GoneLive:
+    """A person's word that a policy which says `mode: observe` acts, as long as its file stays as it is; at most one a service."""
+
+    service_id: str
+    digest: str
+    """Of the policy file."""
+    at: int
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Times in ms UTC."""
 

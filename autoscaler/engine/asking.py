@@ -3,16 +3,19 @@
 An answer is only a row in the store, whoever writes it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from autoscaler.core.change import Change, JournalEntry, State
-from autoscaler.core.consent import question, settled
+from autoscaler.core.consent import Answer, is_asked_again, question, settled, snoozed
 from autoscaler.core.guards import Verdict
+from autoscaler.engine.events import event
 from autoscaler.engine.managed import Managed
 from autoscaler.ports import Event, EventKind, History, Store
 from autoscaler.report import change_messages
+from autoscaler.report.heads import head
 from autoscaler.report.messages import Message
+from autoscaler.report.sentences import meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,12 @@ async def ask(managed: Managed, verdict: Verdict, begin: Callable[[], Change], s
     before = managed.proposal
     if before is None:
         return _new(managed, verdict, begin)
-    before = await _with_delivery(before, store)
-    after = settled(before, await store.answers(before.id), verdict, managed.file.digest)
+    before = await _with_delivery(snoozed(before, await store.snoozed(before.id)), store)
+    answers = await store.answers(before.id)
+    after = settled(before, answers, verdict, managed.file.digest)
     if after is None:
-        return Asked(moved=before if before != managed.proposal else None, waits=before)
+        again = _again(managed, before, answers, verdict.at)
+        return Asked(moved=before if before != managed.proposal else None, events=again, waits=before)
     entry, event = await _moved(managed, before, after, store, verdict.at)
     new = _new(managed, verdict, begin) if after.state is State.SUPERSEDED else Asked()
     return Asked(new.proposed, after, (entry,), (event, *new.events), new.waits)
@@ -59,7 +64,8 @@ async def _moved(
 ) -> tuple[JournalEntry, Event]:
     number = len(await store.journal(before.id)) + 1
     entry = JournalEntry(after.id, number, now, f"{before.state} → {after.state}", after.outcome or _agreed(after), now)
-    return entry, _event(managed, after, str(after.state), *_told(after), now)
+    channel = managed.policy.notify.slack
+    return entry, event(after, str(after.state), *_told(after), channel, now, head=head(after))
 
 
 def _new(managed: Managed, verdict: Verdict, begin: Callable[[], Change]) -> Asked:
@@ -67,9 +73,22 @@ def _new(managed: Managed, verdict: Verdict, begin: Callable[[], Change]) -> Ask
     asked = question(managed.policy.approval, verdict, target)
     if asked is None:
         return Asked()
+    lifted = (blocker for blocker in verdict.blockers if blocker.why in asked.lifts)
+    asked = replace(asked, because=tuple(meaning(blocker, verdict.at) for blocker in lifted))
     change = replace(begin(), state=State.PROPOSED, question=asked)
-    event = _event(managed, change, "asked", EventKind.ASKED, change_messages.asked(change, verdict), verdict.at)
-    return Asked(proposed=change, events=(event,), waits=change)
+    told, channel = change_messages.asked(change), managed.policy.notify.slack
+    first = event(change, _question_key(change), EventKind.ASKED, told, channel, verdict.at)
+    return Asked(proposed=change, events=(first,), waits=change)
+
+
+def _again(managed: Managed, change: Change, answers: Sequence[Answer], now: int) -> tuple[Event, ...]:
+    """Told until it has arrived, from when its time counts; each id is told once."""
+    asked, approval = change.question, managed.policy.approval
+    if asked is None or not is_asked_again(asked, approval, now, emergency=change.emergency):
+        return ()
+    told, first = change_messages.asked_again(change), head(change, answers)
+    again = event(change, _question_key(change), EventKind.ASKED, told, managed.policy.notify.slack, now, head=first)
+    return (replace(again, loud=True),)
 
 
 async def _with_delivery(change: Change, store: History) -> Change:
@@ -77,7 +96,8 @@ async def _with_delivery(change: Change, store: History) -> Change:
     asked = change.question
     if asked is None or asked.asked_at is not None:
         return change
-    return replace(change, question=replace(asked, asked_at=await store.delivered_at(_key(change, "asked"))))
+    delivered = await store.delivered_at(f"{change.id}:{_question_key(change)}")
+    return replace(change, question=replace(asked, asked_at=delivered))
 
 
 def _agreed(change: Change) -> str:
@@ -92,10 +112,7 @@ def _told(change: Change) -> tuple[EventKind, Message]:
     return EventKind.CHANGE_ENDED, change_messages.ended(change)
 
 
-def _key(change: Change, what: str) -> str:
-    return f"{change.id}:{what}"
-
-
-def _event(managed: Managed, change: Change, what: str, kind: EventKind, message: Message, at: int) -> Event:
-    channel = managed.policy.notify.slack
-    return Event(_key(change, what), at, kind, managed.service_id, message, channel, change.id)
+def _question_key(change: Change) -> str:
+    """Of the message with which people are asked, or asked again."""
+    snoozed_until = change.question.snoozed_until if change.question else None
+    return "asked" if snoozed_until is None else f"asked:{snoozed_until}"

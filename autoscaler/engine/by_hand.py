@@ -2,18 +2,18 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from autoscaler.core.change import Change, Direction, Rung
 from autoscaler.core.money import spend
 from autoscaler.core.plans import is_smaller, same_plan
 from autoscaler.core.policy import Tier
 from autoscaler.engine.drift import tier_of, what_runs
+from autoscaler.engine.events import begins
 from autoscaler.engine.managed import Managed, load, rung, theirs
 from autoscaler.errors import RefusedError
 from autoscaler.policyfile import PolicyFile
-from autoscaler.ports import Event, EventKind, PassRecord, RenderPort, ServiceSeen, Store
-from autoscaler.report import change_messages
+from autoscaler.ports import PassRecord, RenderPort, ServiceSeen, Store
 
 AS_FOUND = "as found"
 """The tier of what is configured, where that is none of the policy's."""
@@ -114,9 +114,5 @@ async def begin(change: Change, sight: Sight, store: Store) -> None:
                 f"{other.service} is being changed already ({other.id}, {other.state}): wait for its end, `autoscaler history` shows it. "
                 "It goes back by itself if it fails."
             )
-    told = change_messages.started(change)
-    channel = sight.managed.policy.notify.slack
-    event = Event(
-        f"{change.id}:started", change.created_at, EventKind.CHANGE_STARTED, change.service_id, told, channel, change.id
-    )
-    await store.record(PassRecord(change.service_id, (), change=replace(change), events=(event,)))
+    told = begins(change, sight.managed.policy.notify.slack)
+    await store.record(PassRecord(change.service_id, (), change=change, events=(told,)))

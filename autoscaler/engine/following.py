@@ -10,9 +10,10 @@ from autoscaler.core.durations import MINUTE
 from autoscaler.core.observations import EnvSeen, Overridden, TierChanged
 from autoscaler.core.plans import find_plan, is_smaller, same_plan
 from autoscaler.core.policy import Mode, Tier
+from autoscaler.engine.events import begins
 from autoscaler.engine.managed import Managed, rung, theirs
 from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, History, PassRecord, RenderPort
-from autoscaler.report import change_messages, messages, notices
+from autoscaler.report import messages, notices
 
 AT_FIRST = "I found it so, and where I first look I write nothing."
 BY_SOMEBODY = "Somebody set the plan, and I only watch here."
@@ -238,15 +239,7 @@ async def _follow(
         await _tell_mixed(managed, tier, looked.stray, set_at, BY_SOMEBODY, store, now)
         return
     change = _change(managed, tier, env, looked, now)
-    event = Event(
-        f"{change.id}:started",
-        now,
-        EventKind.CHANGE_STARTED,
-        managed.service_id,
-        change_messages.started(change),
-        managed.policy.notify.slack,
-        change.id,
-    )
+    event = begins(change, managed.policy.notify.slack)
     with suppress(ChangeOpenError):  # the next look sees what that one leaves
         await store.record(PassRecord(managed.service_id, (), change=change, events=(event,)))
 

@@ -13,7 +13,7 @@ from autoscaler.core.durations import DAY
 from autoscaler.core.guards import Verdict
 from autoscaler.core.lessons import Lessons
 from autoscaler.core.observations import Masked, Missed, Observation, Reading, Signal, TierChanged, Told
-from autoscaler.core.policy import Policy, Tier
+from autoscaler.core.policy import Mode, Policy, Tier
 from autoscaler.core.state import State
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import History, ServiceSeen
@@ -57,6 +57,8 @@ class Managed:
     """Polls without a reading, in a row."""
     regained: bool = False
     """Whether the last poll gave the first reading after so many misses that people were told."""
+    live_policy: Policy | None = None
+    """The policy as it acts, where its file says `mode: observe` and somebody let it act."""
     proposal: Change | None = None
     """The change about which people are asked, while none of them has settled it."""
     sight: Sight = field(default_factory=Sight)
@@ -72,8 +74,17 @@ class Managed:
 
     @property
     def policy(self) -> Policy:
-        """The policy as it was last read."""
-        return self.file.policy
+        """The policy as it was last read; one that observes acts where somebody let it."""
+        return self.live_policy or self.file.policy
+
+    async def hear_live(self, store: History) -> None:
+        """Whether somebody let a policy act that only observes: they let this very edition. Raises StoreError."""
+        if self.file.policy.mode is not Mode.OBSERVE:
+            return
+        word = await store.gone_live(self.service_id)
+        is_live = word is not None and word.digest == self.file.digest
+        if is_live != (self.live_policy is not None):
+            self.live_policy = self.file.policy.model_copy(update={"mode": Mode.ACT}) if is_live else None
 
     @property
     def service_id(self) -> str:
@@ -101,6 +112,7 @@ class Managed:
 
     async def replay(self, store: History, now: int) -> None:
         """Build the state from what the store holds: a restart forgets nothing."""
+        await self.hear_live(store)
         taught: list[TierChanged | Signal] = [
             *await store.tier_changes(self.service_id),
             *await store.kills(self.service_id),

@@ -7,9 +7,10 @@ from autoscaler.core.guards import Verdict
 from autoscaler.core.steps.emergency import in_place_of, replaced, turned_round, yields
 from autoscaler.core.steps.kinds import Become
 from autoscaler.core.why import Why
+from autoscaler.engine.events import begins, event
 from autoscaler.engine.managed import Managed
-from autoscaler.ports import Clock, Event, EventKind, History, PassRecord
-from autoscaler.report import change_messages, messages
+from autoscaler.ports import Clock, EventKind, History, PassRecord
+from autoscaler.report import change_messages
 
 
 async def take_place(
@@ -47,16 +48,12 @@ async def _record(
     words = f"{earlier.state} → {moved.state}" + (" (walking back)" if moved.walking_back else "")
     entry = JournalEntry(earlier.id, number, now, words, moved.outcome or moved.walking_back, now)
 
-    def event(change: Change, key: str, kind: EventKind, message: messages.Message) -> Event:
-        channel = managed.policy.notify.slack
-        return Event(f"{change.id}:{key}", now, kind, managed.service_id, message, channel, change.id)
-
     if moved.state.is_final:
-        events = [event(moved, f"{moved.state}{number}", EventKind.CHANGE_ENDED, change_messages.ended(moved))]
+        kind, told = EventKind.CHANGE_ENDED, change_messages.ended(moved)
     else:
-        told = change_messages.progress(moved, step.told or "")
-        events = [event(moved, f"{moved.state}{number}", EventKind.CHANGE_PROGRESS, told)]
+        kind, told = EventKind.CHANGE_PROGRESS, change_messages.progress(moved, step.told or "")
+    channel = managed.policy.notify.slack
+    events = [event(moved, f"{moved.state}{number}", kind, told, channel, now)]
     if emergency is not None:
-        begun = change_messages.started(emergency)
-        events.append(event(emergency, "started", EventKind.CHANGE_STARTED, begun))
+        events.append(begins(emergency, channel))
     return PassRecord(managed.service_id, (), None, emergency, tuple(events), moved, (entry,))

@@ -33,6 +33,7 @@ from autoscaler.core.steps import (
     withdrawn,
 )
 from autoscaler.engine.aftermath import deploying, observed, told, told_once, with_report
+from autoscaler.engine.events import event
 from autoscaler.engine.following import met
 from autoscaler.engine.look import look
 from autoscaler.engine.managed import Managed
@@ -278,7 +279,7 @@ class Reconciler:
     def _event(self, change: Change, key: str, kind: EventKind, message: messages.Message) -> Event:
         managed = self._managed.get(change.service_id)
         channel = managed.policy.notify.slack if managed else None
-        return Event(f"{change.id}:{key}", self._clock.now(), kind, change.service_id, message, channel, change.id)
+        return event(change, key, kind, message, channel, self._clock.now())
 
 
 def _freed(change: Change) -> Change:

@@ -12,12 +12,13 @@ from autoscaler.core.observations import Missed, Observation
 from autoscaler.core.readings import read, signals, with_memory_share
 from autoscaler.core.why import Why
 from autoscaler.engine.asking import Asked, ask
+from autoscaler.engine.events import begins
 from autoscaler.engine.facts import gather
 from autoscaler.engine.managed import BLIND_AFTER, Managed, rung
 from autoscaler.engine.meter import Meter
 from autoscaler.engine.preemption import take_place
 from autoscaler.ports import ChangeOpenError, Clock, Event, EventKind, HealthPort, History, PassRecord
-from autoscaler.report import change_messages, messages
+from autoscaler.report import messages
 from autoscaler.report.sentences import reason_sentence
 
 
@@ -47,6 +48,7 @@ class Ticker:
     async def tick(self, managed: Managed) -> Pass:
         """One pass, committed. Raises StoreError when it could not be."""
         observations = await self.observe(managed)
+        await managed.hear_live(self._store)
         async with managed.in_step(self._store, self._clock.now()):
             result = await self.judge(managed, observations)
             preempts = bool(result.verdict.preempts) and not self._dry_run
@@ -120,8 +122,7 @@ class Ticker:
         """What people are told of a pass: a change that begins, a hold that waits for them, an alert. Each once."""
         verdict, before = result.verdict, managed.verdict
         if change is not None:
-            message = change_messages.started(change)
-            yield _event(managed, f"{change.id}:started", EventKind.CHANGE_STARTED, message, verdict.at, change.id)
+            yield begins(change, managed.policy.notify.slack)
         wanted = () if asked.waits else _wanted(verdict)
         if wanted and (before is None or wanted != _wanted(before)):
             key = f"held:{managed.service_id}:{verdict.since}"
@@ -171,7 +172,5 @@ def _begin(managed: Managed, verdict: Verdict, now: int) -> Change:
     )
 
 
-def _event(
-    managed: Managed, key: str, kind: EventKind, message: messages.Message, at: int, thread: str | None = None
-) -> Event:
-    return Event(key, at, kind, managed.service_id, message, managed.policy.notify.slack, thread)
+def _event(managed: Managed, key: str, kind: EventKind, message: messages.Message, at: int) -> Event:
+    return Event(key, at, kind, managed.service_id, message, managed.policy.notify.slack)

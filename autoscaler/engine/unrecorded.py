@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from autoscaler.core.change import Change, JournalEntry, State
-from autoscaler.core.consent import Answer
-from autoscaler.core.facts import Pause
+from autoscaler.core.consent import Answer, Snooze
+from autoscaler.core.facts import GoneLive, Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import EnvSeen, Observation, Overridden, Signal, TierChanged
 from autoscaler.ports import PassRecord, Store
@@ -56,6 +56,14 @@ class Unrecorded:
     async def answers(self, change_id: str) -> list[Answer]:
         """In order."""
         return await self._store.answers(change_id) if self._store else []
+
+    async def snoozed(self, change_id: str) -> Snooze | None:
+        """The last one."""
+        return await self._store.snoozed(change_id) if self._store else None
+
+    async def gone_live(self, service_id: str) -> GoneLive | None:
+        """As last written."""
+        return await self._store.gone_live(service_id) if self._store else None
 
     async def delivered_at(self, event_id: str) -> int | None:
         """As noted."""

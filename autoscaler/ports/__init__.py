@@ -1,7 +1,7 @@
 """What the engine needs of the outside, and no more. One adapter each; tests hand in values or small servers."""
 
 from autoscaler.ports.outside import Clock, Failure, HealthPort, PlanSet, RenderPort, Report, ServiceSeen, Tenure
-from autoscaler.ports.storing import ChangeOpenError, Fence, Fences, Heartbeat, History, PassRecord, Store, Word
+from autoscaler.ports.storing import ChangeOpenError, Fence, Fences, Heartbeat, History, PassRecord, Store, Tell, Word
 from autoscaler.ports.telling import Delivery, Event, EventKind, Notifier
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Report",
     "ServiceSeen",
     "Store",
+    "Tell",
     "Tenure",
     "Word",
 ]

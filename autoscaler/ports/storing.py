@@ -1,16 +1,19 @@
 """The one place where facts live, and the right to write to it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from autoscaler.core.change import Change, JournalEntry, State
-from autoscaler.core.consent import Answer
-from autoscaler.core.facts import Pause
+from autoscaler.core.consent import Answer, Snooze
+from autoscaler.core.facts import GoneLive, Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import EnvSeen, Observation, Overridden, Reading, Signal, TierChanged, Told
 from autoscaler.ports.telling import Delivery, Event
+
+Tell = Callable[[Change, Sequence[Answer]], Sequence[Event]]
+"""What people are told of a change as it is, and of all answers to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,14 @@ class History(Protocol):
         """What people said about a change that waits for a yes, in order."""
         ...
 
+    async def snoozed(self, change_id: str) -> Snooze | None:
+        """Until when a question rests, as somebody last asked for it; also one that is over."""
+        ...
+
+    async def gone_live(self, service_id: str) -> GoneLive | None:
+        """Whether somebody let its policy act that says `mode: observe`, and which edition of it."""
+        ...
+
     async def delivered_at(self, event_id: str) -> int | None:
         """When a message arrived, ms; None: it has not."""
         ...
@@ -156,11 +167,22 @@ class Store(History, Protocol):
         """Write the change as it now is, with its steps (by key, written anew) and what is to be told."""
         ...
 
-    async def answer(self, answer: Answer) -> tuple[Change | None, list[Answer]]:
+    async def answer(
+        self, answer: Answer, tell: Tell = lambda _change, _answers: ()
+    ) -> tuple[Change | None, list[Answer]]:
         """Keep it while its change waits for one; of each person only the first counts.
 
-        The change as it is (None: there is none), and all answers to it.
+        The change as it is (None: there is none), and all answers to it. `tell`: what people are told in the same transaction,
+        where it was kept.
         """
+        ...
+
+    async def snooze(self, snooze: Snooze, tell: Tell) -> Change | None:
+        """Let the question rest, while its change waits for an answer. The change as it is."""
+        ...
+
+    async def go_live(self, word: GoneLive, event: Event) -> None:
+        """Let a policy that observes act, and tell it in the same transaction."""
         ...
 
     async def told(self, after: int) -> tuple[list[Word], int]:

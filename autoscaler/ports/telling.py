@@ -21,6 +21,8 @@ class EventKind(StrEnum):
     HELD = "held"
     """Something is asked for, and only a person can let it go on."""
     ALERT = "alert"
+    HEAD = "head"
+    """Nothing is posted: only the thread's first message becomes another one."""
     NOTICE = "notice"
 
 
@@ -37,6 +39,10 @@ class Event:
     """Slack channel of the policy, or None for the default."""
     thread: str | None = None
     """Messages of one thread belong together: a change's id."""
+    head: Message | None = None
+    """What the thread's first message becomes with this one."""
+    loud: bool = False
+    """Whether it is shown outside its thread as well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,16 @@ from autoscaler.core.consent import Answer, expires_at
 from autoscaler.report.units import format_time, monthly_step
 
 
-def said(change: Change, answers: Sequence[Answer], now: int) -> str:
-    """How it stands with a change about which people were asked: `ada said yes at 14:03 UTC, and it is applying`."""
-    spoken = ", ".join(f"{one.who} said {'yes' if one.yes else 'no'} at {format_time(one.at, now)}" for one in answers)
+def spoken(answers: Sequence[Answer]) -> str:
+    """`ada said yes at 14:03 UTC, grace said no at 14:05 UTC`."""
+    now = max((one.at for one in answers), default=0)
+    return ", ".join(f"{one.called} said {'yes' if one.yes else 'no'} at {format_time(one.at, now)}" for one in answers)
+
+
+def said(change: Change, answers: Sequence[Answer]) -> str:
+    """How it stands with a change about which people were asked: `ada said yes at 14:03 UTC; it is applying`."""
     stands = change.outcome or f"it is {change.state}"
-    return f"{spoken}; {stands}." if spoken else f"{stands}."
+    return f"{spoken(answers)}; {stands}." if answers else f"{stands}."
 
 
 def waits(change: Change, now: int) -> str:

@@ -5,10 +5,10 @@ from types import MappingProxyType
 
 from autoscaler.core.change import Change, Direction, Rung, State
 from autoscaler.core.durations import format_duration
-from autoscaler.core.guards import Verdict
-from autoscaler.report.messages import Message, Tone
-from autoscaler.report.sentences import meaning
+from autoscaler.report.messages import Button, Message, Tone, Verb
 from autoscaler.report.units import format_plan, monthly, monthly_step
+
+SNOOZES = (("for 1 hour", "1h"), ("for 8 hours", "8h"), ("for a day", "24h"))
 
 
 def started(change: Change) -> Message:
@@ -23,41 +23,39 @@ def started(change: Change) -> Message:
         lines=tuple(
             line for line in (change.reason, _sentence(change.advice), _down(change), _next_steps(change)) if line
         ),
-        fields=(
-            ("Plan", f"{_plan(change.origin)} → {_plan(change.target)}"),
-            ("Cost", monthly_step(change.origin.monthly, change.target.monthly)),
-            *_env_field(change),
-        ),
+        fields=_step_fields(change),
         context=_context(change),
     )
 
 
-def asked(change: Change, verdict: Verdict) -> Message:
+def asked(change: Change) -> Message:
     """The first message of a change that waits for a yes: what, why, what it costs, and what happens if nobody answers."""
-    waits_for = change.question
-    whys = () if waits_for is None else waits_for.lifts
-    lifted = (blocker for blocker in verdict.blockers if blocker.why in whys)
+    because = () if change.question is None else change.question.because
+    lines = (
+        change.reason,
+        _sentence(change.advice),
+        *(f"• {words}" for words in because),
+        _down(change),
+        _if_nobody(change),
+    )
     return Message(
         title=f"{change.service}: {change.origin.tier} → {change.target.tier}?",
         tone=Tone.ASK,
-        lines=tuple(
-            line
-            for line in (
-                change.reason,
-                _sentence(change.advice),
-                *(f"• {meaning(blocker, verdict.at)}" for blocker in lifted),
-                _down(change),
-                _if_nobody(change),
-            )
-            if line
-        ),
-        fields=(
-            ("Plan", f"{_plan(change.origin)} → {_plan(change.target)}"),
-            ("Cost", monthly_step(change.origin.monthly, change.target.monthly)),
-            *_env_field(change),
-        ),
+        lines=tuple(line for line in lines if line),
+        fields=_step_fields(change),
         context=f"{_context(change)} · autoscaler approve {change.id}",
+        buttons=(
+            Button(Verb.APPROVE, f"Approve {monthly(change.target.monthly)}", change.id),
+            Button(Verb.REJECT, "Reject", change.id),
+            Button(Verb.SNOOZE, "Snooze", change.id, SNOOZES),
+            Button(Verb.WHY, "Why?", change.id),
+        ),
     )
+
+
+def asked_again(change: Change) -> Message:
+    """Its snooze is over. In its thread, and seen outside it; the first message has its buttons again."""
+    return Message(f"Asked again: {change.service}, {change.origin.tier} → {change.target.tier}?", Tone.ASK)
 
 
 def _if_nobody(change: Change) -> str:
@@ -210,6 +208,14 @@ def _cost_now(change: Change, running: Rung) -> str:
     if running is change.target:
         return monthly_step(change.origin.monthly, running.monthly)
     return f"{monthly(running.monthly)}, as before"
+
+
+def _step_fields(change: Change) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Plan", f"{_plan(change.origin)} → {_plan(change.target)}"),
+        ("Cost", monthly_step(change.origin.monthly, change.target.monthly)),
+        *_env_field(change),
+    )
 
 
 def _env_field(change: Change) -> tuple[tuple[str, str], ...]:

@@ -30,6 +30,31 @@ SIGNS = MappingProxyType({Tone.NOTICE: "💬", Tone.PROGRESS: "🔧", Tone.GOOD:
 """One sign a tone, each two columns wide in every terminal."""
 
 
+class Verb(StrEnum):
+    """What a button asks for."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    SNOOZE = "snooze"
+    WHY = "why"
+    SCALE = "scale"
+    """Begin the change by hand that was shown."""
+    GO_LIVE = "go_live"
+    """Let a policy that only observes act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Something to press, where the channel has buttons."""
+
+    verb: Verb
+    label: str
+    subject: str
+    """What it is about: a change's id, a service's."""
+    choices: tuple[tuple[str, str], ...] = ()
+    """Label and value of each, where one has to be chosen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """Plain text everywhere: names and values in it may be anything, the channel's adapter escapes them."""
@@ -41,6 +66,7 @@ class Message:
     """Label and value pairs: cost, from, to …"""
     context: str = ""
     """Small print: change id, policy, time."""
+    buttons: tuple[Button, ...] = ()
 
 
 def held(verdict: Verdict) -> Message:

@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from autoscaler.adapters.store.packing import pack, unpack
 from autoscaler.core.change import Change, JournalEntry
-from autoscaler.core.consent import Answer
-from autoscaler.core.facts import Pause
+from autoscaler.core.consent import Answer, Snooze
+from autoscaler.core.facts import GoneLive, Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import (
     EnvSeen,
@@ -50,7 +50,7 @@ _KIND_OF: Mapping[type, str] = MappingProxyType({shape: kind for kind, shape in 
 _ADAPTERS: Mapping[type, TypeAdapter[object]] = MappingProxyType(
     {
         shape: TypeAdapter(shape)
-        for shape in (*KINDS.values(), Verdict, Change, JournalEntry, Event, Heartbeat, Pause, Answer)
+        for shape in (*KINDS.values(), Verdict, Change, JournalEntry, Event, Heartbeat, Pause, Answer, Snooze, GoneLive)
     }
 )
 

@@ -5,12 +5,11 @@ from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
-from autoscaler.adapters.store import answering, leasing, messages, retention, statements
+from autoscaler.adapters.store import leasing, messages, retention, statements
 from autoscaler.adapters.store.address import Address, parse
 from autoscaler.adapters.store.database import Database
+from autoscaler.adapters.store.words import Words
 from autoscaler.core.change import Change, JournalEntry, State
-from autoscaler.core.consent import Answer
-from autoscaler.core.facts import Pause
 from autoscaler.core.guards import Verdict
 from autoscaler.core.observations import EnvSeen, Observation, Overridden, Reading, Signal, TierChanged
 from autoscaler.errors import FencedError, StoreError
@@ -30,7 +29,7 @@ def open_store(url: str, *, read_only: bool = False) -> "SqlStore":
     return SqlStore(Database(parse(url), read_only=read_only))
 
 
-class SqlStore:
+class SqlStore(Words):
     """Each method is one transaction, run in a thread.
 
     A cancelled await does not stop a thread: what was begun is committed or rolled back as a whole, the caller that was
@@ -39,9 +38,8 @@ class SqlStore:
 
     def __init__(self, database: Database, fences: Fences | None = None) -> None:
         """With `fences`, what is written about a service is kept only while its fence stands."""
-        self.database = database
+        super().__init__(database)
         self._fences = fences
-        self._read, self._write = database.read, database.write
 
     def __repr__(self) -> str:
         return f"<SqlStore {self.address.where}>"
@@ -132,23 +130,6 @@ class SqlStore:
         """Newest first."""
         return await self._read(lambda connection: statements.list_changes(connection, service_id, states, limit))
 
-    async def answer(self, answer: Answer) -> tuple[Change | None, list[Answer]]:
-        """Two clicks at once are one after the other."""
-
-        def work(connection: Connection) -> tuple[Change | None, list[Answer]]:
-            change = answering.add_answer(connection, answer)
-            return change, answering.list_answers(connection, answer.change_id)
-
-        return await self._write(work)
-
-    async def answers(self, change_id: str) -> list[Answer]:
-        """In order."""
-        return await self._read(lambda connection: answering.list_answers(connection, change_id))
-
-    async def delivered_at(self, event_id: str) -> int | None:
-        """None: not yet."""
-        return await self._read(lambda connection: answering.delivered_at(connection, event_id))
-
     async def due_changes(self, now: int) -> list[Change]:
         """The longest due first."""
         return await self._read(lambda connection: statements.due_changes(connection, now))
@@ -220,18 +201,6 @@ class SqlStore:
     async def alive(self, within: float) -> list[Heartbeat]:
         """By name."""
         return await self._read(lambda connection: leasing.alive(connection, within))
-
-    async def pause(self, pause: Pause) -> None:
-        """One a service."""
-        await self._write(lambda connection: statements.put_pause(connection, pause))
-
-    async def resume(self, service_id: str) -> None:
-        """Nothing holds it any more."""
-        await self._write(lambda connection: statements.delete_pause(connection, service_id))
-
-    async def paused(self, service_id: str) -> Pause | None:
-        """As last set."""
-        return await self._read(lambda connection: statements.get_pause(connection, service_id))
 
     async def beat(self, heartbeat: Heartbeat) -> None:
         """A sign of life."""

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Dialect
 
 from autoscaler.core.change import OPEN
 
-HEAD = "0005"
+HEAD = "0006"
 """The revision that this release reads and writes. Revisions are numbers of four digits, so that they compare as text."""
 
 SCHEMA = "autoscaler"
@@ -131,6 +131,14 @@ answers = sa.Table(
 )
 """What people said about a change that waits for a yes: each of them once."""
 
+snoozes = sa.Table(
+    "snoozes",
+    metadata,
+    sa.Column("change_id", CleanText, sa.ForeignKey("changes.id"), primary_key=True),
+    _text("body"),
+)
+"""Until when a question rests."""
+
 journal = sa.Table(
     "journal",
     metadata,
@@ -176,6 +184,14 @@ leases = sa.Table(
     _time("epoch"),  # a count: it grows whenever the holder changes
     _time("expires_at"),
 )
+
+gone_live = sa.Table(
+    "gone_live",
+    metadata,
+    _text("service_id", primary_key=True),
+    _text("body"),
+)
+"""Policies that only observe, and that somebody let act."""
 
 pauses = sa.Table(
     "pauses",

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoscaler.cli.options import names_of
-from autoscaler.cli.output import err
 from autoscaler.core.guards import Verdict
-from autoscaler.errors import UsageError
-from autoscaler.policyfile import PolicyFile, load_file, load_folder
+from autoscaler.core.metrics import BUILT_IN, Vocabulary
+from autoscaler.errors import StoreError, UsageError
+from autoscaler.policyfile import PolicyFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +32,22 @@ class Known:
         return (*recorded, *(names_of(self.file) if self.file else ()))
 
 
-def policies_at_hand(path: Path) -> tuple[PolicyFile, ...]:
-    """The sound policies there, if there is such a place at all: without one, what the worker has recorded still stands.
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """The service that is spoken of, and what its policy lets be said."""
 
-    Errors of the others are printed; warnings are for `validate`, not for whoever asks why. Raises PolicyError for one broken file.
-    """
-    if not path.exists():
-        return ()
-    if path.is_file():
-        return (load_file(path),)
-    loaded = load_folder(path)
-    for problem in loaded.errors:
-        err.print(str(problem), markup=False)
-    return loaded.files
+    service_id: str
+    service: str
+    vocabulary: Vocabulary
+    channel: str | None = None
+    """Where its policy has people told."""
+
+
+def names_of(file: PolicyFile) -> tuple[str, ...]:
+    """All that a policy's service may be called: by id, by name, by its file."""
+    service = file.policy.service
+    names = (service.id, service.name, file.path, Path(file.path).name, Path(file.path).stem)
+    return tuple(name for name in names if name)
 
 
 def known_services(verdicts: Sequence[Verdict], files: Sequence[PolicyFile]) -> tuple[Known, ...]:
@@ -83,3 +85,22 @@ def choose(known: Sequence[Known], word: str) -> Known:
     likely = next((one.name for one in known if near and near[0] in one.words), None)
     hint = f"Did you mean {likely}?" if likely else f"Known are: {', '.join(names)}."
     raise UsageError(f"There is no service '{word}'. {hint} `autoscaler status` shows all that are looked after.")
+
+
+def only(known: Sequence[Known], how: str) -> Known:
+    """The one that there is. Raises UsageError where there are several, or none. `how`: the words with which one is named."""
+    if len(known) == 1:
+        return known[0]
+    if not known:
+        raise UsageError("No service is looked after yet: write a policy, then start `autoscaler run`.")
+    raise UsageError(f"Of which service? There are {', '.join(one.name for one in known)}: say {how}.")
+
+
+def receiver(one: Known) -> Receiver:
+    """Raises StoreError while nobody knows the service's id."""
+    vocabulary = one.file.policy.vocabulary if one.file else BUILT_IN
+    channel = one.file.policy.notify.slack if one.file else None
+    service_id = one.verdict.service_id if one.verdict else one.file.policy.service.id if one.file else None
+    if service_id is None:
+        raise StoreError(f"{one.name}: no worker has looked at it yet, so its id is not known. Start `autoscaler run`.")
+    return Receiver(service_id, one.name, vocabulary, channel)

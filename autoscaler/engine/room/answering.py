@@ -1,0 +1,76 @@
+"""One person's answer about a change that waits for it: written down for the worker, which judges it by the facts of its next poll."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autoscaler.core.change import Change, State
+from autoscaler.core.consent import Answer, Snooze, expires_at, is_about
+from autoscaler.engine.events import event
+from autoscaler.errors import RefusedError, UsageError
+from autoscaler.ports import Event, EventKind, Store
+from autoscaler.report.answers import said
+from autoscaler.report.heads import head
+from autoscaler.report.units import format_time
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of an answer."""
+
+    change: Change
+    answers: tuple[Answer, ...]
+    """All that were given, in order."""
+
+
+async def asked(word: str, store: Store) -> Change:
+    """The change of that id, or the one of that service that waits. Raises UsageError, RefusedError and StoreError."""
+    waiting = await store.changes(states=(State.PROPOSED,))
+    found = next((one for one in waiting if word in {one.id, one.service, one.service_id}), None)
+    if found is not None:
+        return found
+    if (over := await store.change(word)) is not None:
+        raise RefusedError(f"{over.id} waits for nobody: {said(over, await store.answers(over.id))}")
+    names = ", ".join(f"{one.id} ({one.service} {one.origin.tier} → {one.target.tier})" for one in waiting)
+    raise UsageError(f"'{word}' waits for no answer. What does: {names or 'nothing at present'}.")
+
+
+async def answer(change: Change, word: Answer, store: Store) -> Answered:
+    """Keep it, if it still counts by what the worker saw last. Raises RefusedError, which says why not, and StoreError."""
+    before = await store.answers(change.id)
+    if mine := next((one for one in before if one.who == word.who), None):
+        raise RefusedError(f"{mine.called} said {'yes' if mine.yes else 'no'} already: each answer counts once.")
+    await _still_wanted(change, store, word.at)
+
+    def tell(stands: Change, answers: Sequence[Answer]) -> tuple[Event, ...]:
+        first = head(stands, answers)
+        return (event(stands, f"answer:{word.who}", EventKind.HEAD, first, None, word.at, head=first),)
+
+    stands, answers = await store.answer(word, tell)
+    if stands is None or stands.state is not State.PROPOSED:
+        raise RefusedError(f"{change.id} waits for nobody any more: {said(stands or change, answers)}")
+    return Answered(stands, tuple(answers))
+
+
+async def snooze(change: Change, word: Snooze, store: Store) -> None:
+    """Let it rest. Raises RefusedError, which says why not, and StoreError."""
+    await _still_wanted(change, store, word.at)
+
+    def tell(stands: Change, answers: Sequence[Answer]) -> tuple[Event, ...]:
+        first = head(stands, answers, word)
+        return (event(stands, f"snooze:{word.until}", EventKind.HEAD, first, None, word.at, head=first),)
+
+    stands = await store.snooze(word, tell)
+    if stands is None or stands.state is not State.PROPOSED:
+        raise RefusedError(f"{change.id} waits for nobody any more: {said(stands or change, ())}")
+
+
+async def _still_wanted(change: Change, store: Store, now: int) -> None:
+    """By what the worker saw last."""
+    until = expires_at(change.question) if change.question else None
+    if until is not None and now >= until:
+        raise RefusedError(f"{change.id} has expired at {format_time(until, now)}: nobody had answered by then.")
+    last = next((one for one in await store.last_verdicts() if one.service_id == change.service_id), None)
+    if last is not None and not is_about(change, last, change.policy_digest):
+        raise RefusedError(
+            f"{change.service} does not need it any more (now: {last.why.value.replace('_', ' ')}). Nothing to do: the question is withdrawn."
+        )
