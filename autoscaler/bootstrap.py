@@ -1,5 +1,6 @@
 """The only wiring: which adapter stands behind which port."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,6 +16,8 @@ from autoscaler.engine.managed import Managed
 from autoscaler.engine.meter import Meter
 from autoscaler.engine.reconciler import Reconciler
 from autoscaler.engine.reload import PolicyWatch
+from autoscaler.engine.room.control import ControlRoom
+from autoscaler.engine.room.desk import Desk
 from autoscaler.engine.tick import Pass, Ticker
 from autoscaler.engine.unrecorded import Unrecorded
 from autoscaler.engine.worker import Parts, Worker
@@ -33,8 +36,8 @@ class Wired:
     render: RenderAdapter
     health: HttpHealth
     managed: dict[str, Managed]
-    database: str
-    """Which one, for people; without a password."""
+    opened: SqlStore
+    """The database itself, bound to no lease: for what people say, which any worker may hear."""
 
     def worker(self, files: Sequence[PolicyFile], watch: PolicyWatch | None = None) -> Worker:
         """The worker over these parts; with a `watch`, it follows edits of the policy files."""
@@ -89,7 +92,36 @@ async def wired(
             on_pass=on_pass,
             runs_on=await _own_plan(settings, render),
         )
-        yield Wired(parts, render, health, managed, store.address.where)
+        yield Wired(parts, render, health, managed, opened)
+
+
+@asynccontextmanager
+async def listening(settings: Settings, wired: Wired, worker: Worker) -> AsyncIterator[None]:
+    """Buttons and commands work within it, if there are both tokens. Raises UsageError for one without the other."""
+    if settings.slack_app_token is None:
+        yield
+        return
+    if settings.slack_bot_token is None:
+        raise UsageError(
+            "SLACK_APP_TOKEN is set, and SLACK_BOT_TOKEN is not: buttons come with messages. "
+            "Set the app's Bot User OAuth Token (xoxb-…) too; `autoscaler doctor` checks both."
+        )
+    from autoscaler.adapters.slack.groups import SlackGroups  # noqa: PLC0415 - as in _notifier
+    from autoscaler.adapters.slack.listener import SlackListener  # noqa: PLC0415
+
+    parts, opened = wired.parts, wired.opened
+    ticker = Ticker(Unrecorded(opened), wired.health, parts.clock, dry_run=True)
+    groups = SlackGroups(settings.slack_bot_token, base_url=settings.slack_url)
+    desk = Desk(opened, parts.render, ticker, parts.clock, groups, worker.files, settings.slack_channel)
+    listener = SlackListener(
+        settings.slack_app_token, settings.slack_bot_token, ControlRoom(desk), base_url=settings.slack_url
+    )
+    task = asyncio.create_task(listener.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +237,11 @@ def _notifier(settings: Settings, stack: AsyncExitStack) -> Notifier:
         return TerminalNotifier(sys.stdout)
     from autoscaler.adapters.slack.notifier import SlackNotifier  # noqa: PLC0415 - see above
 
-    slack = SlackNotifier(settings.slack_bot_token, settings.slack_channel, base_url=settings.slack_url)
+    slack = SlackNotifier(
+        settings.slack_bot_token,
+        settings.slack_channel,
+        base_url=settings.slack_url,
+        buttons=settings.slack_app_token is not None,
+    )
     stack.push_async_callback(slack.aclose)
     return slack

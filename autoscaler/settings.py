@@ -27,6 +27,8 @@ class Settings:
     """Whether DATABASE_URL was given."""
     slack_bot_token: SecretStr | None
     """SLACK_BOT_TOKEN (`xoxb-…`): without it messages appear in the terminal."""
+    slack_app_token: SecretStr | None
+    """SLACK_APP_TOKEN (`xapp-…`): with it buttons and commands work, over Socket Mode."""
     slack_channel: str | None
     """SLACK_CHANNEL: for services whose policy names none."""
     slack_url: str
@@ -62,6 +64,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         database_url=text("DATABASE_URL") or LOCAL_DATABASE,
         has_database=text("DATABASE_URL") is not None,
         slack_bot_token=secret("SLACK_BOT_TOKEN"),
+        slack_app_token=secret("SLACK_APP_TOKEN"),
         slack_channel=text("SLACK_CHANNEL"),
         slack_url=text("SLACK_API_URL") or "https://slack.com/api/",
         on_render=text("RENDER") == "true",

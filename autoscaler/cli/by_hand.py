@@ -18,12 +18,12 @@ from autoscaler.cli.output import out, print_json
 from autoscaler.core.change import Change
 from autoscaler.core.durations import MINUTE
 from autoscaler.core.policy import Tier
-from autoscaler.engine.by_hand import Sight, begin, change_to, look
+from autoscaler.engine.by_hand import Sight, around, begin, change_to, look
 from autoscaler.engine.room.known import choose, known_services
 from autoscaler.errors import OutsideError, UsageError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import Store
-from autoscaler.report.plan import Around, Line, afterwards, lines
+from autoscaler.report.plan import Line, afterwards, lines
 from autoscaler.settings import load_settings
 
 ServiceName = Annotated[str, typer.Argument(help="Which service, by name, id or policy file.")]
@@ -66,7 +66,7 @@ async def change_by_hand(
         sight = await look(file, parts.render, parts.store, now)
         wanted = await wish(sight, parts.store)
         change = change_to(sight, wanted.target, whoever(manner.who), wanted.reason, now)
-        shown = lines(change, _around(sight, change))
+        shown = lines(change, around(sight, change))
         if not manner.as_json:
             _print(change, shown, sight.managed.policy.guards.respect)
         if not (manner.dry_run or manner.yes or typer.confirm("Do it?", default=False)):
@@ -104,16 +104,6 @@ async def _policy_of(word: str, policies: Path, parts: Changing) -> PolicyFile:
             f"No policy for {chosen.name} is in {policies}: it says which tiers there are. Name its folder with --policies."
         )
     return chosen.file
-
-
-def _around(sight: Sight, change: Change) -> Around:
-    policy = sight.managed.policy
-    budget = policy.guards.budget
-    ours = frozenset(pair for tier in policy.tiers for pair in tier.env.items())
-    month = sight.month + (change.target.monthly - change.origin.monthly)
-    return Around(
-        sight.env, ours, sight.seen.has_disk, sight.seen.pre_deploy, month, budget.monthly if budget else None
-    )
 
 
 def _print(change: Change, shown: tuple[Line, ...], respect: int) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.bootstrap import Wired, wired
+from autoscaler.bootstrap import Wired, listening, wired
 from autoscaler.cli.logs import LogFormat, configure_logging
 from autoscaler.cli.options import POLICIES, PoliciesOption, sound_policies
 from autoscaler.core.findings import Severity
@@ -114,8 +114,9 @@ async def _run(settings: Settings, files: Sequence[PolicyFile], watch: PolicyWat
         names = ", ".join(f"{file.policy.service.label} ({file.policy.mode})" for file in files)
         told = "Slack" if settings.slack_bot_token else "this terminal"
         dry = "; dry run: nothing is changed" if dry_run else ""
-        log.info("looking after %s; database: %s; messages: %s%s", names, parts.database, told, dry)
-        await worker.run()
+        log.info("looking after %s; database: %s; messages: %s%s", names, parts.opened.address.where, told, dry)
+        async with listening(settings, parts, worker):
+            await worker.run()
 
 
 async def _once(wiring: Wired, files: Sequence[PolicyFile]) -> None:

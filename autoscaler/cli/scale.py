@@ -1,7 +1,6 @@
 """`autoscaler scale SERVICE --to TIER`: a change by hand."""
 
 import asyncio
-import difflib
 from typing import Annotated
 
 import typer
@@ -17,8 +16,7 @@ from autoscaler.cli.by_hand import (
     change_by_hand,
 )
 from autoscaler.cli.options import POLICIES, JsonOption, PoliciesOption
-from autoscaler.engine.by_hand import Sight
-from autoscaler.errors import UsageError
+from autoscaler.engine.by_hand import Sight, named_tier
 from autoscaler.ports import Store
 
 
@@ -39,13 +37,6 @@ def scale(  # noqa: PLR0913 - the options of a command are its arguments
     """
 
     async def wish(sight: Sight, _store: Store) -> Wish:
-        tiers = sight.managed.policy.tiers
-        target = next((tier for tier in tiers if tier.name == to), None)
-        if target is None:
-            names = [tier.name for tier in tiers]
-            near = difflib.get_close_matches(to, names, n=1)
-            hint = f"Did you mean {near[0]}? " if near else ""
-            raise UsageError(f"{sight.seen.name} has no tier '{to}'. {hint}Its tiers are {', '.join(names)}.")
-        return Wish(target, reason or f"asked for by hand: {to}")
+        return Wish(named_tier(sight, to), reason or f"asked for by hand: {to}")
 
     asyncio.run(change_by_hand(service, policies, Manner(who, dry_run, yes, as_json), wish))

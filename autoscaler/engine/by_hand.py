@@ -1,5 +1,6 @@
 """A change that a person asks for: the same change as a rule's, with who and why. The worker carries it on."""
 
+import difflib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from autoscaler.core.policy import Tier
 from autoscaler.engine.drift import tier_of, what_runs
 from autoscaler.engine.events import begins
 from autoscaler.engine.managed import Managed, load, rung, theirs
-from autoscaler.errors import RefusedError
+from autoscaler.errors import RefusedError, UsageError
 from autoscaler.policyfile import PolicyFile
-from autoscaler.ports import PassRecord, RenderPort, ServiceSeen, Store
+from autoscaler.ports import ChangeOpenError, PassRecord, RenderPort, ServiceSeen, Store
+from autoscaler.report.plan import Around
 
 AS_FOUND = "as found"
 """The tier of what is configured, where that is none of the policy's."""
@@ -53,6 +55,29 @@ async def look(file: PolicyFile, render: RenderPort, store: Store, now: int) -> 
     )
     runs, _ = await what_runs(render, seen, None)
     return Sight(managed, env, running, spent.with_target(monthly), same_plan(runs, seen.plan))
+
+
+def named_tier(sight: Sight, name: str) -> Tier:
+    """The tier of that name. Raises UsageError with the nearest for another word."""
+    tiers = sight.managed.policy.tiers
+    found = next((tier for tier in tiers if tier.name == name), None)
+    if found is None:
+        names = [tier.name for tier in tiers]
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise UsageError(f"{sight.seen.name} has no tier '{name}'. {hint}Its tiers are {', '.join(names)}.")
+    return found
+
+
+def around(sight: Sight, change: Change) -> Around:
+    """What matters beside the change itself, before anybody says yes."""
+    policy = sight.managed.policy
+    budget = policy.guards.budget
+    ours = frozenset(pair for tier in policy.tiers for pair in tier.env.items())
+    month = sight.month + (change.target.monthly - change.origin.monthly)
+    return Around(
+        sight.env, ours, sight.seen.has_disk, sight.seen.pre_deploy, month, budget.monthly if budget else None
+    )
 
 
 def change_to(sight: Sight, target: Tier, who: str, reason: str, now: int) -> Change:
@@ -107,7 +132,7 @@ def _refuse(sight: Sight, to: Rung) -> None:
 
 
 async def begin(change: Change, sight: Sight, store: Store) -> None:
-    """Write it down for the worker. Raises RefusedError while another change is open, StoreError."""
+    """Write it down for the worker. Raises RefusedError while another change is open, or where it has begun, and StoreError."""
     for other in await store.changes(change.service_id, limit=20):
         if other.state.is_open:
             raise RefusedError(
@@ -115,4 +140,7 @@ async def begin(change: Change, sight: Sight, store: Store) -> None:
                 "It goes back by itself if it fails."
             )
     told = begins(change, sight.managed.policy.notify.slack)
-    await store.record(PassRecord(change.service_id, (), change=change, events=(told,)))
+    try:
+        await store.record(PassRecord(change.service_id, (), change=change, events=(told,)))
+    except ChangeOpenError:  # since that look
+        raise RefusedError(f"{change.service} is being changed already: `autoscaler history` shows it.") from None

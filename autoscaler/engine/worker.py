@@ -97,6 +97,10 @@ class Worker:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._started_at = parts.clock.now()
 
+    def files(self) -> tuple[PolicyFile, ...]:
+        """All policies in force, whichever worker looks after their services."""
+        return (*self._waiting.values(), *(managed.file for managed in self._managed.values()))
+
     def stop(self) -> None:
         """Ask it to end; safe in a signal handler of the loop."""
         self._bench.stop()

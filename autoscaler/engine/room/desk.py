@@ -1,0 +1,53 @@
+"""What an answer to people is made of, whoever asks."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from autoscaler.core.evaluate import decide
+from autoscaler.engine.explaining import explained, remembered
+from autoscaler.engine.room.known import Known, known_services
+from autoscaler.engine.tick import Ticker
+from autoscaler.errors import RefusedError, UsageError
+from autoscaler.policyfile import PolicyFile
+from autoscaler.ports import Clock, Groups, Person, RenderPort, Store
+from autoscaler.report.explain import Explanation, explain
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What an answer may need. `store` is the database itself, bound to no lease: a click may come to any worker."""
+
+    store: Store
+    render: RenderPort
+    ticker: Ticker
+    clock: Clock
+    groups: Groups
+    files: Callable[[], Sequence[PolicyFile]]
+    """The policies in force."""
+    default_channel: str | None
+
+    async def known(self) -> tuple[Known, ...]:
+        """Every service, by name. Raises StoreError."""
+        return known_services(await self.store.last_verdicts(), self.files())
+
+    async def policy_of(self, service_id: str, name: str) -> PolicyFile:
+        """The policy that looks after it now. Raises RefusedError and StoreError."""
+        found = next((one for one in await self.known() if service_id in one.words), None)
+        if found is None or found.file is None:
+            raise RefusedError(f"No policy looks after {name} any more.")
+        return found.file
+
+    async def explain(self, one: Known) -> Explanation:
+        """As of now, by what its worker has recorded. Raises UsageError and StoreError."""
+        if one.verdict is None:
+            raise UsageError(f"No worker has looked at {one.name} yet.")
+        if one.file is None:
+            return explain(one.verdict)
+        managed = await remembered(one.file, one.verdict, self.store, self.clock.now())
+        verdict = await self.ticker.verdict(managed, decide(managed.state, self.clock.now()))
+        return await explained(self.ticker, managed, verdict, self.store)
+
+
+def called(who: Person) -> str:
+    """For a record that people read: the name says whom, the id proves it."""
+    return f"{who.name} ({who.id})" if who.name else who.id

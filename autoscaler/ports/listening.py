@@ -1,0 +1,71 @@
+"""What people press and type, and who answers them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from autoscaler.report.messages import Message, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom a channel vouches for."""
+
+    id: str
+    """Slack's: it never changes, and nobody can choose it."""
+    name: str
+    """What they call themselves: for people to read, never to decide by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button was pressed."""
+
+    verb: Verb
+    subject: str
+    """As the button had it."""
+    by: Person
+    choice: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A channel, by what the policy may call it."""
+
+    id: str
+    name: str
+    """Without the `#`; for a private channel or a direct message it is no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A slash command."""
+
+    text: str
+    """All behind the command's own name."""
+    by: Person
+    at: Place
+
+
+class Room(Protocol):
+    """Who answers, wherever people speak. Raises errors.UsageError and OutsideError with what to tell them, and StoreError."""
+
+    async def allow(self, press: Press) -> Message:
+        """What somebody is asked for who may press this, before it counts. Raises RefusedError for anybody else."""
+        ...
+
+    async def pressed(self, press: Press) -> Message:
+        """Do it, and say what came of it."""
+        ...
+
+    async def said(self, said: Said) -> Message:
+        """Answer a command."""
+        ...
+
+
+class Groups(Protocol):
+    """Who belongs to a user group."""
+
+    async def members(self, group: str) -> frozenset[str]:
+        """Their ids. Raises UnavailableError and RefusedError."""
+        ...
