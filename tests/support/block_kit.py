@@ -1,8 +1,8 @@
 """Slack's documented limits of Block Kit, written down a second time: shares nothing with the code that it checks.
 
 Lengths are counted the strictest way: escaped, in UTF-16 units. The sum of all text has no documented limit; 11,341 characters
-were refused in practice (slackapi/bolt-js issue 2867). An `action_id` has to be unique in its block only, as documented; here
-it has to be in the whole message, so that a press of a button can mean one thing only.
+were refused in practice (slackapi/bolt-js issue 2867). An `action_id` has to be unique in its block, as documented; in a
+message it has to be in the whole of it here, so that a press of a button can mean one thing only.
 """
 
 import re
@@ -154,7 +154,7 @@ MODAL = OneOf(
 
 def problems(blocks: object) -> list[str]:
     """Everything that Slack would refuse in a message; empty for a valid list of blocks."""
-    found = [*several(BLOCK, 50)("blocks", blocks), *_repeated(blocks)]
+    found = [*several(BLOCK, 50)("blocks", blocks), *_repeated(blocks), *_repeated_actions(blocks)]
     if sum(map(length, texts(blocks))) > 11_000:
         found.append("blocks: msg_blocks_too_long")
     return found
@@ -166,6 +166,8 @@ def view_problems(view: object) -> list[str]:
     blocks = view.get("blocks") if isinstance(view, dict) else None
     if any(kind == "input" for kind in _kinds(blocks)) and "submit" not in view:
         found.append("view: needs submit, as it has an input")
+    for one in blocks if isinstance(blocks, list) else ():
+        found += _repeated_actions([one])
     return [*found, *_repeated(blocks)]
 
 
@@ -218,6 +220,12 @@ def _kinds(blocks: object) -> list[object]:
 
 def _repeated(blocks: object) -> Iterator[str]:
     whole = blocks if isinstance(blocks, list) else []
-    names = Counter(("block_id", str(one["block_id"])) for one in whole if isinstance(one, dict) and "block_id" in one)
-    names.update(("action_id", str(one["action_id"])) for _, one in elements(blocks) if "action_id" in one)
-    yield from (f"blocks: {key} {name} is there {times} times" for (key, name), times in names.items() if times > 1)
+    yield from _twice("block_id", [one["block_id"] for one in whole if isinstance(one, dict) and "block_id" in one])
+
+
+def _repeated_actions(blocks: object) -> Iterator[str]:
+    yield from _twice("action_id", [one["action_id"] for _, one in elements(blocks) if "action_id" in one])
+
+
+def _twice(key: str, names: list[object]) -> Iterator[str]:
+    yield from (f"blocks: {key} {name} is there {n} times" for name, n in Counter(map(str, names)).items() if n > 1)
