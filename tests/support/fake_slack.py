@@ -1,100 +1,78 @@
-"""A Slack on loopback: the Web API's methods that the bot uses, as strict as the real one, with faults on demand.
+"""A Slack on loopback: the Web API's methods that the bot uses, Socket Mode and what people do, as strict as the real one.
 
 async with fake_slack() as slack:
     notifier = SlackNotifier(SecretStr(slack.token), "#ops", base_url=slack.base_url)
     slack.rate_limit(7)            # the next call is answered 429 with Retry-After: 7
+    await slack.connected()        # a Socket Mode client is there
+    outcome = await slack.click("U0ADA", slack.messages[-1], "approve")
 """
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
-from tests.support import block_kit
+from tests.support.fake_slack_methods import METHODS, answer_response, call
+from tests.support.fake_slack_people import People
+from tests.support.fake_slack_socket import Outcome
+from tests.support.fake_slack_workspace import Arguments, Channel, Ephemeral, File, Posted, SlackError
 
-Arguments = dict[str, Any]
-Method = Callable[["FakeSlack", Arguments], dict[str, Any]]
+__all__ = ["Channel", "Ephemeral", "FakeSlack", "File", "Outcome", "Posted", "SlackError", "fake_slack"]
 
 
-@dataclass(frozen=True)
-class Channel:
-    id: str
-    name: str
-    member: bool = True
-    archived: bool = False
+DEAD_URL = {"invalid_url", "expired_url", "used_url"}
 
 
 @dataclass(frozen=True)
-class Posted:
-    """One message that is in a channel now."""
-
-    channel: str
-    ts: str
-    thread_ts: str | None
-    text: str
-    blocks: list[dict[str, Any]]
-    arguments: Arguments = field(default_factory=dict, repr=False)
+class Fault:
+    happen: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    method: str | None
 
 
-Fault = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class SlackError(Exception):
-    """An answer with `ok: false`."""
-
-    def __init__(self, code: str, **more: Any) -> None:
-        super().__init__(code)
-        self.answer = {"ok": False, "error": code, **more}
-
-
-class FakeSlack:
+class FakeSlack(People):
     def __init__(self) -> None:
-        self.token = "xoxb-fake-1234-SECRETSECRET"
-        self.base_url = ""
-        self.channels = [
-            Channel("C0OPS", "ops"),
-            Channel("C0DEV", "dev"),
-            Channel("C0OUT", "elsewhere", member=False),
-            Channel("C0OLD", "old", archived=True),
-        ]
-        self.messages: list[Posted] = []
+        super().__init__()
         self.calls: list[str] = []
         self.closing = asyncio.Event()
-        self._faults: deque[Fault] = deque()
-        self._last = 0
+        self._faults: list[Fault] = []
 
-    # Faults: each hits the next call only ----------------------------------------------------------------------------
+    # Faults: each hits the next call only, of `method` if one is named -----------------------------------------------
 
-    def rate_limit(self, seconds: int) -> None:
+    def rate_limit(self, seconds: int, *, method: str | None = None) -> None:
         body = json.dumps({"ok": False, "error": "ratelimited"})
-        self.answer_next(429, body, headers={"Retry-After": str(seconds)})
+        self.answer_next(429, body, headers={"Retry-After": str(seconds)}, method=method)
 
-    def refuse(self, code: str, **more: Any) -> None:
-        self.answer_next(200, json.dumps({"ok": False, "error": code, **more}))
+    def refuse(self, code: str, *, method: str | None = None, **more: Any) -> None:
+        self.answer_next(200, json.dumps({"ok": False, "error": code, **more}), method=method)
 
     def answer_next(
-        self, status: int, body: str, *, content_type: str = "application/json", headers: dict[str, str] | None = None
+        self,
+        status: int,
+        body: str,
+        *,
+        content_type: str = "application/json",
+        headers: dict[str, str] | None = None,
+        method: str | None = None,
     ) -> None:
         async def answer(request: web.Request) -> web.StreamResponse:
             return web.Response(status=status, text=body, content_type=content_type, headers=headers)
 
-        self._faults.append(answer)
+        self._faults.append(Fault(answer, method))
 
-    def hang(self) -> None:
+    def hang(self, *, method: str | None = None) -> None:
         """No answer until the fake is closed."""
 
         async def wait(request: web.Request) -> web.StreamResponse:
             await self.closing.wait()
             return web.Response()
 
-        self._faults.append(wait)
+        self._faults.append(Fault(wait, method))
 
-    def reset(self) -> None:
+    def reset(self, *, method: str | None = None) -> None:
         """The connection breaks in the middle of the call."""
 
         async def abort(request: web.Request) -> web.StreamResponse:
@@ -102,75 +80,65 @@ class FakeSlack:
             request.transport.abort()
             return web.Response()
 
-        self._faults.append(abort)
+        self._faults.append(Fault(abort, method))
+
+    def _fault(self, name: str) -> Fault | None:
+        for fault in self._faults:
+            if fault.method in {None, name}:
+                self._faults.remove(fault)
+                return fault
+        return None
 
     # HTTP ------------------------------------------------------------------------------------------------------------
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        """A method of the Web API."""
         name = request.match_info["method"]
         self.calls.append(name)
         arguments = await _arguments(request)
-        if self._faults:
-            return await self._faults.popleft()(request)
+        if fault := self._fault(name):
+            return await fault.happen(request)
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ") or arguments.get("token", "")
         try:
-            return web.json_response({"ok": True, **self._call(name, request, arguments)})
+            answer = {"ok": True, **call(self, name, token, arguments)}
         except SlackError as error:
-            return web.json_response(error.answer)
+            answer = error.answer
+        self.changed()
+        headers = {"x-oauth-scopes": ",".join(sorted(self.scopes))} if token == self.token and name in METHODS else {}
+        return web.json_response(answer, headers=headers)
 
-    def _call(self, name: str, request: web.Request, arguments: Arguments) -> dict[str, Any]:
-        method = METHODS.get(name)
-        if method is None:
-            raise SlackError("unknown_method", req_method=name)
-        sent = request.headers.get("Authorization", "").removeprefix("Bearer ") or arguments.get("token", "")
-        if not sent:
-            raise SlackError("not_authed")
-        if sent != self.token:
-            raise SlackError("invalid_auth")
-        return method(self, arguments)
+    async def handle_response(self, request: web.Request) -> web.StreamResponse:
+        """A response_url; what Slack could not show does not count."""
+        self.calls.append("response_url")
+        body = await request.text()
+        if fault := self._fault("response_url"):
+            return await fault.happen(request)
+        try:
+            said = json.loads(body)
+            response = self.usable_response(request.path)
+            answer_response(self, response, said)
+        except (AttributeError, ValueError):
+            return web.json_response({"ok": False, "error": "invalid_payload"}, status=400)
+        except SlackError as error:
+            return web.json_response(error.answer, status=404 if error.answer["error"] in DEAD_URL else 400)
+        response.left -= 1
+        response.replies.append(said)
+        self.changed()
+        return web.json_response({"ok": True})
 
-    # What the methods share ------------------------------------------------------------------------------------------
-
-    def channel(self, wanted: object) -> Channel:
-        for channel in self.channels:
-            if wanted in {channel.id, channel.name, f"#{channel.name}"}:
-                return channel
-        raise SlackError("channel_not_found")
-
-    def post(self, arguments: Arguments) -> Posted:
-        channel = self.channel(arguments.get("channel"))
-        if channel.archived:
-            raise SlackError("is_archived")
-        if not channel.member:
-            raise SlackError("not_in_channel")
-        thread = arguments.get("thread_ts")
-        if thread is not None and not any(one.channel == channel.id and one.ts == thread for one in self.messages):
-            raise SlackError("thread_not_found")
-        text, blocks = _content(arguments)
-        self._last += 1
-        posted = Posted(channel.id, f"1791295380.{self._last:06d}", thread, text, blocks, arguments)
-        self.messages.append(posted)
-        return posted
-
-    def update(self, arguments: Arguments) -> Posted:
-        channel = self.channel(arguments.get("channel"))
-        for number, old in enumerate(self.messages):
-            if old.channel == channel.id and old.ts == arguments.get("ts"):
-                text, blocks = _content(arguments)
-                self.messages[number] = replace(old, text=text, blocks=blocks, arguments=arguments)
-                return self.messages[number]
-        raise SlackError("message_not_found")
-
-
-def _content(arguments: Arguments) -> tuple[str, list[dict[str, Any]]]:
-    text, blocks = arguments.get("text", ""), arguments.get("blocks", [])
-    blocks = json.loads(blocks) if isinstance(blocks, str) else blocks
-    if not text and not blocks:
-        raise SlackError("no_text")
-    if block_kit.length(text) > 40_000:
-        raise SlackError("msg_too_long")
-    if blocks and (wrong := block_kit.problems(blocks)):
-        raise SlackError("invalid_blocks", errors=wrong)
-    return text, blocks
+    async def handle_upload(self, request: web.Request) -> web.StreamResponse:
+        """The bytes of a file, once, of the length that was told."""
+        self.calls.append("upload")
+        data = await request.read()
+        if fault := self._fault("upload"):
+            return await fault.happen(request)
+        file = self.files.get(request.match_info["id"])
+        if file is None or file.data is not None:
+            return web.Response(status=404)
+        if len(data) != file.length:
+            return web.Response(status=400, text="length")
+        file.data = data
+        return web.Response(text=f"OK - {len(data)}")
 
 
 async def _arguments(request: web.Request) -> Arguments:
@@ -179,44 +147,15 @@ async def _arguments(request: web.Request) -> Arguments:
     return {**request.query, **await request.post()}
 
 
-def _message(posted: Posted) -> dict[str, Any]:
-    return {"type": "message", "ts": posted.ts, "text": posted.text, "blocks": posted.blocks, "bot_id": "B0BOT"}
-
-
-def _post_message(slack: FakeSlack, arguments: Arguments) -> dict[str, Any]:
-    posted = slack.post(arguments)
-    return {"channel": posted.channel, "ts": posted.ts, "message": _message(posted)}
-
-
-def _update(slack: FakeSlack, arguments: Arguments) -> dict[str, Any]:
-    posted = slack.update(arguments)
-    return {"channel": posted.channel, "ts": posted.ts, "text": posted.text, "message": _message(posted)}
-
-
-def _auth_test(slack: FakeSlack, arguments: Arguments) -> dict[str, Any]:
-    return {"url": "https://example.slack.com/", "team": "Example", "user": "render_autoscaler", "bot_id": "B0BOT"}
-
-
-def _conversations_info(slack: FakeSlack, arguments: Arguments) -> dict[str, Any]:
-    channel = slack.channel(arguments.get("channel"))
-    shown = {"id": channel.id, "name": channel.name, "is_member": channel.member, "is_archived": channel.archived}
-    return {"channel": shown}
-
-
-METHODS: dict[str, Method] = {
-    "auth.test": _auth_test,
-    "chat.postMessage": _post_message,
-    "chat.update": _update,
-    "conversations.info": _conversations_info,
-}
-
-
 @asynccontextmanager
 async def fake_slack() -> AsyncIterator[FakeSlack]:
     """A running fake on a free loopback port."""
     slack = FakeSlack()
-    app = web.Application()
+    app = web.Application(client_max_size=16 * 1024 * 1024)
     app.router.add_route("*", "/api/{method}", slack.handle)
+    app.router.add_get("/link/", slack.handle_link)
+    app.router.add_post("/response/{id}", slack.handle_response)
+    app.router.add_post("/upload/{id}", slack.handle_upload)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -226,4 +165,5 @@ async def fake_slack() -> AsyncIterator[FakeSlack]:
         yield slack
     finally:
         slack.closing.set()
+        await slack.drop()
         await runner.cleanup()
