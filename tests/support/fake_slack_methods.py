@@ -138,10 +138,42 @@ def _scope_of_channel(slack: Workspace, arguments: Arguments) -> str:
     return "groups:read" if channel.private else "channels:read"
 
 
-def _conversations_info(slack: Workspace, arguments: Arguments) -> Answer:
-    channel = _asked_channel(slack, arguments)
+def _kinds(arguments: Arguments) -> list[str]:
+    return str(arguments.get("types") or "public_channel").split(",")
+
+
+def _scope_of_list(slack: Workspace, arguments: Arguments) -> str:
+    """One for each kind; the first that the bot has not."""
+    needed = [{"public_channel": "channels:read", "private_channel": "groups:read"}[kind] for kind in _kinds(arguments)]
+    return next((scope for scope in needed if scope not in slack.scopes), needed[0])
+
+
+def _conversations_list(slack: Workspace, arguments: Arguments) -> Answer:
+    """A page at a time, as Slack does; private ones only with the bot in them."""
+    kinds, limit = _kinds(arguments), int(arguments.get("limit") or 100)
+    if not 0 < limit < 1000:
+        raise SlackError("invalid_limit")
+    every = [one for one in slack.channels if not one.id.startswith("D") and (one.member or not one.private)]
+    every = [one for one in every if ("private_channel" if one.private else "public_channel") in kinds]
+    cursor = arguments.get("cursor") or "page:0"
+    if not cursor.startswith("page:"):
+        raise SlackError("invalid_cursor")
+    begin = int(cursor.removeprefix("page:"))
+    end = begin + min(limit, slack.page_size)
+    following = f"page:{end}" if end < len(every) else ""
+    return {
+        "channels": [_channel(one) for one in every[begin:end]],
+        "response_metadata": {"next_cursor": following},
+    }
+
+
+def _channel(channel: Channel) -> Answer:
     shown = {"id": channel.id, "name": channel.name, "is_member": channel.member, "is_archived": channel.archived}
-    return {"channel": {**shown, "is_private": channel.private}}
+    return shown | {"is_private": channel.private}
+
+
+def _conversations_info(slack: Workspace, arguments: Arguments) -> Answer:
+    return {"channel": _channel(_asked_channel(slack, arguments))}
 
 
 def _usergroups_users_list(slack: Workspace, arguments: Arguments) -> Answer:
@@ -151,7 +183,9 @@ def _usergroups_users_list(slack: Workspace, arguments: Arguments) -> Answer:
 
 
 def _connections_open(slack: Workspace, arguments: Arguments) -> Answer:
-    return {"url": slack.new_link()}
+    """Slack issues a URL to an app whose Socket Mode is off as well, with a warning; nothing ever comes over it."""
+    warning = {} if slack.socket_mode else {"response_metadata": {"messages": ["[WARN] Socket Mode is not turned on."]}}
+    return {"url": slack.new_link(), **warning}
 
 
 # Modals --------------------------------------------------------------------------------------------------------------
@@ -225,6 +259,7 @@ METHODS = {
     "chat.postMessage": Method(_post_message, "chat:write"),
     "chat.update": Method(_update, "chat:write"),
     "conversations.info": Method(_conversations_info, _scope_of_channel),
+    "conversations.list": Method(_conversations_list, _scope_of_list),
     "files.completeUploadExternal": Method(_complete_upload, "files:write"),
     "files.getUploadURLExternal": Method(_upload_url, "files:write"),
     "usergroups.users.list": Method(_usergroups_users_list, "usergroups:read"),

@@ -104,6 +104,10 @@ class Workspace:
         self.scopes = {"chat:write", "commands", "files:write", "usergroups:read", "channels:read", "groups:read"}
         self.app_scopes = {"connections:write"}
         self.base_url = ""
+        self.page_size = 200
+        """Of a list Slack may give less than is asked for."""
+        self.socket_mode = True
+        """Whether it is turned on, on the app's page."""
         self.channels = [
             Channel("C0OPS", "ops"),
             Channel("C0DEV", "dev"),
