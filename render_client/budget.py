@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 
 WINDOW = 60.0  # seconds
 LONGEST_WINDOW = 3600.0  # seconds; what is said to last longer is not believed
+HALF_A_SECOND = 0.5  # what a date, which has whole seconds, leaves out on average
 EPOCH = 1e9  # a Reset above this is a date, in seconds since 1970: Render's documentation says so, its replies do not
 
 
@@ -90,6 +91,12 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
         return seconds
     date = _date(text)
     return None if date is None else max(date - _now(headers), 0.0)
+
+
+def clock_ahead(headers: Mapping[str, str]) -> float | None:
+    """Seconds by which this machine's clock is ahead of the server's, to a second or so; None when the reply has no ``Date``."""
+    date = _date(headers.get("date", ""))
+    return None if date is None else time.time() - date - HALF_A_SECOND
 
 
 def _now(headers: Mapping[str, str]) -> float:

@@ -91,6 +91,11 @@ class RenderClient(MetricsApi):
         """Close all connections; the client is of no use afterwards."""
         await self._transport.aclose()
 
+    @property
+    def clock_ahead(self) -> float | None:
+        """Seconds by which this machine's clock is ahead of Render's, as its last reply tells; None when it does not."""
+        return self._transport.clock_ahead
+
     async def list_owners(self) -> list[Owner]:
         """Return the workspaces that the key can see. A cheap test of a key."""
         return await collect(self._transport, _read("/owners"), "owner", Owner)

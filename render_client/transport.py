@@ -14,7 +14,7 @@ import httpx
 from pydantic import SecretStr
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential
 
-from render_client.budget import LONGEST_WINDOW, Quota, RateBudget, quota_of
+from render_client.budget import LONGEST_WINDOW, Quota, RateBudget, clock_ahead, quota_of
 from render_client.errors import BadKeyError, NotFoundError, RateLimitedError, RenderDownError, RenderError
 from render_client.replies import NEW_KEY, Answer, Call, answer_of, error_of, unanswered
 
@@ -52,6 +52,7 @@ class Transport:
         self._clock = clock
         self._sleep = sleep
         self._budget = RateBudget(clock)
+        self.clock_ahead: float | None = None
         self._http = httpx.AsyncClient(
             base_url=url,
             auth=_KeyAuth(key),
@@ -110,6 +111,7 @@ class Transport:
             log.debug("%s no answer, %.3f s", call, self._clock() - started)
             raise
         log.debug("%s %s, %.3f s", call, reply.status_code, self._clock() - started)
+        self.clock_ahead = clock_ahead(reply.headers)
         error = error_of(call, reply)
         self._learn(call, reply, error)
         if error is not None:
