@@ -1,7 +1,6 @@
 """`autoscaler validate`: every problem of every policy at once."""
 
 import difflib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from autoscaler.cli.output import out, print_json
 from autoscaler.core.findings import Severity
 from autoscaler.errors import ExitCode, UsageError
 from autoscaler.policyfile import LocatedProblem, PolicyError, PolicyFile, PolicyFolder
-from autoscaler.policyfile.blueprint import blueprint_doubts, find_blueprint
+from autoscaler.policyfile.blueprint import doubts_beside
 from autoscaler.policyfile.codes import CODES
 from autoscaler.policyfile.excerpt import excerpt, lines_of
 from autoscaler.policyfile.load import text_of
@@ -48,7 +47,7 @@ def validate(
         _explain(explain)
         return
     files, problems = _load(paths or [POLICIES])
-    problems = [*problems, *_beside(files, blueprint)]
+    problems = [*problems, *doubts_beside(files, blueprint)]
     problems.sort(key=lambda problem: (problem.file, problem.line, problem.column))
     if as_json:
         print_json(_document(files, problems, strict=strict))
@@ -81,14 +80,6 @@ def _load(paths: list[Path]) -> tuple[list[PolicyFile], list[LocatedProblem]]:
         files += loaded.files
         problems += loaded.problems
     return files, problems
-
-
-def _beside(files: list[PolicyFile], given: Path | None) -> Iterator[LocatedProblem]:
-    """What a Blueprint has against each policy."""
-    for file in files:
-        blueprint = given or find_blueprint(Path(file.path))
-        if blueprint is not None:
-            yield from blueprint_doubts(file, blueprint)
 
 
 def _fails(problems: list[LocatedProblem], *, strict: bool) -> bool:

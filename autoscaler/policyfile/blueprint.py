@@ -1,7 +1,7 @@
 """A Blueprint (`render.yaml`) that holds what the bot is to change: each of its syncs would take the change back."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +23,14 @@ def find_blueprint(policy: Path) -> Path | None:
     root = next((depth for depth, folder in enumerate(folders) if (folder / ".git").exists()), _NEAR - 1)
     found = (folder / name for folder in folders[: root + 1] for name in NAMES)
     return next((path for path in found if path.is_file()), None)
+
+
+def doubts_beside(files: Iterable[PolicyFile], given: Path | None = None) -> Iterator[LocatedProblem]:
+    """What a Blueprint has against each policy: the given one, else that of its own repository."""
+    for file in files:
+        blueprint = given or find_blueprint(Path(file.path))
+        if blueprint is not None:
+            yield from blueprint_doubts(file, blueprint)
 
 
 def blueprint_doubts(file: PolicyFile, blueprint: Path) -> list[LocatedProblem]:
