@@ -211,3 +211,27 @@ async def test_an_upload_is_completed_once_and_into_a_channel_by_its_id(slack, w
     assert await refused(web.files_upload_v2(filename="a", content="x", channel="#ops")) == "channel_not_found"
     file = {"id": (await web.files_upload_v2(filename="a", content="x"))["file"]["id"]}
     assert await refused(web.files_completeUploadExternal(files=[file])) == "file_not_found"
+
+
+# Lists ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_channels_come_page_by_page_and_each_kind_needs_its_scope(slack, web):
+    slack.page_size = 2
+    first = await web.conversations_list(limit=999)
+    following = first["response_metadata"]["next_cursor"]
+    rest = await web.conversations_list(limit=999, cursor=following)
+    assert [one["name"] for one in (*first["channels"], *rest["channels"])] == ["ops", "dev", "elsewhere", "old"]
+    assert rest["response_metadata"]["next_cursor"] == ""
+    private = await web.conversations_list(types="private_channel")
+    assert [one["name"] for one in private["channels"]] == ["secret"]
+    slack.scopes.discard("groups:read")
+    assert await refused(web.conversations_list(types="public_channel,private_channel")) == "missing_scope"
+    assert await refused(web.conversations_list(limit=1000)) == "invalid_limit"
+
+
+async def test_an_app_whose_socket_mode_is_off_gets_an_address_and_a_warning(slack, web):
+    slack.socket_mode = False
+    answer = await web.apps_connections_open(app_token=slack.app_token)
+    assert answer["url"].startswith("ws://")
+    assert answer["response_metadata"]["messages"] == ["[WARN] Socket Mode is not turned on."]
