@@ -1,13 +1,27 @@
 """What the engine needs of the outside, and no more. One adapter each; tests hand in values or small servers."""
 
+from autoscaler.ports.examining import (
+    BotSeen,
+    Channels,
+    ChannelSeen,
+    DatabaseSeen,
+    Refused,
+    RenderSight,
+    SlackSight,
+    Workspace,
+)
 from autoscaler.ports.listening import Groups, Person, Place, Press, Room, Said
 from autoscaler.ports.outside import Clock, Failure, HealthPort, PlanSet, RenderPort, Report, ServiceSeen, Tenure
 from autoscaler.ports.storing import ChangeOpenError, Fence, Fences, Heartbeat, History, PassRecord, Store, Tell, Word
 from autoscaler.ports.telling import Delivery, Event, EventKind, Notifier
 
 __all__ = [
+    "BotSeen",
     "ChangeOpenError",
+    "ChannelSeen",
+    "Channels",
     "Clock",
+    "DatabaseSeen",
     "Delivery",
     "Event",
     "EventKind",
@@ -24,13 +38,17 @@ __all__ = [
     "Place",
     "PlanSet",
     "Press",
+    "Refused",
     "RenderPort",
+    "RenderSight",
     "Report",
     "Room",
     "Said",
     "ServiceSeen",
+    "SlackSight",
     "Store",
     "Tell",
     "Tenure",
     "Word",
+    "Workspace",
 ]

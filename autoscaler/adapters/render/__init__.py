@@ -10,7 +10,7 @@ from autoscaler.adapters.render import measuring
 from autoscaler.core.change import DeploySeen
 from autoscaler.core.samples import STEP, Sample
 from autoscaler.errors import BadRequestError, BusyError, GoneError, KeyRefusedError, RefusedError, UnavailableError
-from autoscaler.ports import Failure, PlanSet, ServiceSeen
+from autoscaler.ports import Failure, PlanSet, ServiceSeen, Workspace
 from render_client import (
     BadKeyError,
     ConflictError,
@@ -38,9 +38,18 @@ class RenderAdapter:
 
     async def check_key(self) -> str:
         """Who the key belongs to, for people. Raises RefusedError for a key that Render does not take."""
+        return ", ".join(one.name for one in await self.workspaces()) or "no workspace"
+
+    async def workspaces(self) -> tuple[Workspace, ...]:
+        """Those that the key can see. Raises RefusedError for a key that Render does not take."""
         with _translated():
             owners = await self._client.list_owners()
-        return ", ".join(owner.name or owner.id for owner in owners) or "no workspace"
+        return tuple(Workspace(owner.name or owner.id, is_personal=owner.type == "user") for owner in owners)
+
+    @property
+    def clock_ahead(self) -> float | None:
+        """Seconds by which our clock is ahead of Render's, as its last answer tells; None before one."""
+        return self._client.clock_ahead
 
     async def find_service(self, *, id: str | None, name: str | None) -> ServiceSeen:  # noqa: A002 - Render's word
         """By id, or by a name that exactly one service has."""

@@ -36,9 +36,10 @@ _PASSING = frozenset({"internal_error", "fatal_error", "service_unavailable", "r
 class SlackRefusedError(RefusedError):
     """Slack said no, with one of its error codes."""
 
-    def __init__(self, text: str, code: str) -> None:
-        super().__init__(text)
+    def __init__(self, what: str, code: str, fix: str) -> None:
+        super().__init__(f"Slack refused {what} ({code}): {fix}")
         self.code = code
+        self.fix = fix
 
 
 async def call(method: Callable[[], Awaitable[AsyncSlackResponse]], what: str, timeout: float) -> AsyncSlackResponse:  # noqa: ASYNC109 - named in the error only
@@ -83,7 +84,7 @@ def _answered(error: SlackApiError, what: str) -> OutsideError:
         return not_slack()
     needed = cut(one_line(str(answer.get("needed", "chat:write"))), 80)
     fix = _FIXES.get(code, "Slack's page on that method explains this code").format(needed=needed)
-    return SlackRefusedError(f"Slack refused {one_line(what)} ({code}): {fix}", code)
+    return SlackRefusedError(one_line(what), code, fix)
 
 
 def not_slack() -> UnavailableError:

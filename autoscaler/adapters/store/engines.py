@@ -31,15 +31,20 @@ _POSTGRES_DEFAULTS = {
 }
 
 
-def make_engine(address: Address, *, read_only: bool) -> Engine:
-    """An engine that has not connected yet. It shows no parameters in its errors: they hold what the app's users see."""
-    return _postgres(address, read_only=read_only) if address.file is None else _sqlite(address, read_only=read_only)
+def make_engine(address: Address, *, read_only: bool, at_rest: bool = False) -> Engine:
+    """An engine that has not connected yet. It shows no parameters in its errors: they hold what the app's users see.
+
+    `at_rest`: nobody writes to the SQLite file now. It is read without a lock, and so without the files that SQLite makes beside it.
+    """
+    if address.file is None:
+        return _postgres(address, read_only=read_only)
+    return _sqlite(address, read_only=read_only, at_rest=at_rest)
 
 
-def _sqlite(address: Address, *, read_only: bool) -> Engine:
+def _sqlite(address: Address, *, read_only: bool, at_rest: bool) -> Engine:
     url = address.url
     if read_only:
-        query = {"mode": "ro", "uri": "true"}
+        query = {"mode": "ro", "uri": "true"} | ({"immutable": "1"} if at_rest else {})
         url = URL.create("sqlite", database=f"file:{_uri_path(str(address.file))}", query=query)
     engine = sa.create_engine(
         url,
