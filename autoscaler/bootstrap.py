@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from autoscaler.adapters.clock import SystemClock
 from autoscaler.adapters.health import HttpHealth
 from autoscaler.adapters.render import RenderAdapter
-from autoscaler.adapters.store import SqlStore, open_store
+from autoscaler.adapters.store import SqlStore, examine, open_store
 from autoscaler.adapters.terminal import TerminalNotifier
+from autoscaler.engine.doctor.examination import Outside
 from autoscaler.engine.leases import Leases
 from autoscaler.engine.managed import Managed
 from autoscaler.engine.meter import Meter
@@ -23,7 +24,7 @@ from autoscaler.engine.unrecorded import Unrecorded
 from autoscaler.engine.worker import Parts, Worker
 from autoscaler.errors import OutsideError, StoreError, UsageError
 from autoscaler.policyfile import PolicyFile
-from autoscaler.ports import History, Notifier
+from autoscaler.ports import History, Notifier, RenderSight, SlackSight
 from autoscaler.settings import Settings, is_there, sqlite_file
 from render_client import BadKeyError, RenderClient
 
@@ -209,6 +210,46 @@ async def asking(settings: Settings) -> AsyncIterator[Asking]:
         yield Asking(render, health, clock)
 
 
+@asynccontextmanager
+async def examining(settings: Settings, patience: float) -> AsyncIterator[Outside]:
+    """What `doctor` looks at, none of it opened before it is asked: what is missing or no token at all is a finding, too.
+
+    `patience`: seconds that whoever is asked may take.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        try:
+            render = RenderAdapter(_client(settings, timeout=patience, patience=patience))
+            stack.push_async_callback(render.close)
+        except UsageError as error:
+            seen: RenderSight | UsageError = error
+        else:
+            seen = render
+        health = HttpHealth(clock)
+        stack.push_async_callback(health.close)
+        yield Outside(
+            settings=settings,
+            clock=clock,
+            render=seen,
+            health=health,
+            slack=_slack_sight(settings, stack, patience),
+            database=lambda: examine(settings.database_url, patience),
+            patience=patience,
+        )
+
+
+def _slack_sight(settings: Settings, stack: AsyncExitStack, patience: float) -> SlackSight | None:
+    if settings.slack_bot_token is None and settings.slack_app_token is None:
+        return None
+    from autoscaler.adapters.slack.checkup import SlackCheckup  # noqa: PLC0415 - as in _notifier
+
+    slack = SlackCheckup(
+        settings.slack_bot_token, settings.slack_app_token, base_url=settings.slack_url, timeout=patience
+    )
+    stack.push_async_callback(slack.aclose)
+    return slack
+
+
 async def _own_plan(settings: Settings, render: RenderAdapter) -> dict[str, str]:
     """What the bot itself runs on, when that is Render and the key sees it: `autoscaler cost` tells it."""
     if not settings.on_render or settings.own_service is None:
@@ -220,11 +261,12 @@ async def _own_plan(settings: Settings, render: RenderAdapter) -> dict[str, str]
     return {"plan": seen.plan, "instances": str(seen.instances)}
 
 
-def _client(settings: Settings) -> RenderClient:
+def _client(settings: Settings, *, timeout: float = 10.0, patience: float = 20.0) -> RenderClient:
     """Raises UsageError for a key or an address that can't be one."""
     try:
         # A write that waits would reach Render long after its lease was looked at: the change waits instead.
-        return RenderClient(settings.need_render_key(), settings.render_url, patience=20.0, write_patience=0.0)
+        key, url = settings.need_render_key(), settings.render_url
+        return RenderClient(key, url, timeout=timeout, patience=patience, write_patience=0.0)
     except BadKeyError as error:
         raise UsageError(f"RENDER_API_KEY: {error}") from None
     except ValueError as error:

@@ -14,6 +14,7 @@ from autoscaler.cli import (
     check,
     cost,
     demo,
+    doctor,
     explain,
     history,
     init,
@@ -74,6 +75,7 @@ _FIRST, _RUNS, _POLICIES, _TOLD = "First steps", "What it does, and why", "Polic
 _HAND = "By hand"
 app.command("demo", rich_help_panel=_FIRST)(demo.demo)
 app.command("init", rich_help_panel=_FIRST)(init.init)
+app.command("doctor", rich_help_panel=_FIRST)(doctor.doctor)
 app.command("check", rich_help_panel=_FIRST)(check.check)
 app.command("run", rich_help_panel=_FIRST)(run.run)
 app.command("status", rich_help_panel=_RUNS)(status.status)

@@ -160,6 +160,8 @@ async def run_the_worker(stage):
 READING = (
     ("check",),
     ("check", "--json"),
+    ("doctor",),
+    ("doctor", "--json"),
     ("explain", "holisticos-api"),
     ("explain", "holisticos-api", "--json"),
     ("status",),
@@ -198,6 +200,8 @@ async def run_all_commands(stage):
         ended = await stage.command("check", "-p", stage.policies, "--json", **env)
         assert ended.code in {0, 1, 2}, (env, ended.err)
         assert "Traceback" not in ended.err
+        ended = await stage.command("doctor", "-p", stage.policies, **env)
+        assert ended.code == 1, (env, ended.out)
 
 
 async def test_nothing_that_a_full_run_writes_holds_a_secret(tmp_path, postgres):

@@ -1,0 +1,1 @@
+"""What a newcomer gets wrong, looked for in one go: one module a subject, each gives findings. Nothing is ever written."""
