@@ -40,7 +40,7 @@ def doctor(policies: PoliciesOption = POLICIES, *, as_json: JsonOption = False) 
     else:
         for lines in _drawn(findings, out.width):
             out.print(lines, soft_wrap=True)
-        out.print(Text(f"\n{_summary(counts)}"))
+        out.print(Text(f"\n{_wrapped('', _summary(counts), 0, out.width)}"), soft_wrap=True)
     if counts[State.WRONG]:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -94,7 +94,7 @@ def _summary(counts: Counter[State]) -> str:
     warnings = counts[State.WARNING]
     doubts = f", {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
     if counts[State.WRONG]:
-        return f"{counts[State.WRONG]} wrong{doubts}. Nothing was changed. Do what the arrows say, then run this again."
+        return f"{counts[State.WRONG]} wrong{doubts}. Nothing was changed. Follow the arrows, then run it again."
     return f"Nothing is wrong{doubts}. Nothing was changed." if doubts else "All is well. Nothing was changed."
 
 

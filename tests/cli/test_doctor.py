@@ -21,7 +21,7 @@ from autoscaler.engine.doctor.examination import examine
 from autoscaler.engine.doctor.finding import Finding, State
 from autoscaler.ports import Heartbeat
 from autoscaler.settings import load_settings
-from render_client.sim import Durations, ServiceSpec, WorldSpec, running_simulator
+from render_client.sim import Durations, ServiceSpec, WorldSpec, running_simulator, suspension
 from render_client.sim.spec import Disk
 from tests.cli.conftest import SERVICE, Place
 from tests.support.cli import autoscaler
@@ -95,6 +95,7 @@ async def test_every_line_fits_a_narrow_terminal_and_addresses_stay_whole(clinic
     lines = ended.out.splitlines()
     assert [line for line in lines if len(line) > 80 and str(clinic.place.folder) not in line] == []
     assert [line for line in lines if line != line.rstrip()] == []
+    ended = await autoscaler("doctor", cwd=clinic.place.folder, **(env | {"COLUMNS": "40"}))
     assert "https://dashboard.render.com/u/settings#api-keys" in ended.out
 
 
@@ -161,6 +162,17 @@ def refusing(clinic: Clinic, status: int) -> None:
     clinic.place.app.handler = answer
 
 
+def pinned(clinic: Clinic) -> None:
+    """By the Blueprint that lies beside the policies."""
+    clinic.policy(f"id: {SERVICE}", "name: holisticos-api")
+    blueprint = "services:\n  - {type: web, name: holisticos-api, plan: starter}\n"
+    (clinic.place.folder / "render.yaml").write_text(blueprint)
+
+
+def suspended(clinic: Clinic) -> None:
+    suspension.suspend(clinic.place.sim.world, clinic.place.sim.world.services[SERVICE], 0)
+
+
 WARN, WRONG, SKIP = State.WARNING, State.WRONG, State.SKIPPED
 APP_PAGE = "api.slack.com/apps"
 MISTAKES = (
@@ -168,7 +180,9 @@ MISTAKES = (
     Mistake("bad", lambda it: it.policy("plan: starter", "plan: startr"), "policy", WRONG, "1 error; line 8: unknown plan 'startr'", "autoscaler validate"),
     Mistake("doubt", lambda it: it.policy("memory_usage < 200MB", "memory_usage < 350MB"), "policy", WARN, "can be used, with 1 doubt", "autoscaler validate"),
     Mistake("empty", lambda it: it.place.policy.unlink(), "policy", WRONG, "this folder holds no policy", "autoscaler init"),
+    Mistake("pinned", pinned, "policy", WARN, "pins 'plan: starter' for 'holisticos-api'", "autoscaler validate"),
     # Render
+    Mistake("suspended", suspended, "service", WARN, "is suspended on Render", "Resume Service"),
     Mistake("no key", lambda it: {"RENDER_API_KEY": ""}, "render key", WRONG, "RENDER_API_KEY is not set", "#api-keys"),
     Mistake("spaces", lambda it: {"RENDER_API_KEY": "rnd a"}, "render key", WRONG, "holds a space", "#api-keys"),
     Mistake("refused", lambda it: {"RENDER_API_KEY": "rnd_wrong"}, "render key", WRONG, "refuses RENDER_API_KEY (401)", "#api-keys"),
@@ -227,7 +241,9 @@ MISTAKES = (
     Mistake("one of two", lambda it: it.policy("[U0ADA]", "[U0ADA], two_above: 20"), "approver", WARN, "two people, and one is named", "second one"),
     Mistake("no such group", lambda it: it.policy("U0ADA", "S0NONE"), "approver", WRONG, "gives no such user group", "Copy group ID", "S0NONE"),
     Mistake("an empty group", lambda it: it.slack.groups.update(S0NO=[]) or it.policy("U0ADA", "S0NO"), "approver", WARN, "nobody is in this user group", "Add somebody"),
+    Mistake("a group unseen", lambda it: scopes(it, "usergroups:read") or it.policy("U0ADA", "S0OPS"), "approver", SKIP, "can't be read (missing_scope): see slack bot", "", "S0OPS"),
     # settings
+    Mistake("a simulator", lambda it: {"RENDER": "true"}, "settings", WRONG, "RENDER_API_URL names this machine, but this runs on Render", "Unset it"),
     Mistake("our key to the app", lambda it: it.policy("every: 1s", "every: 1s, token: {env: RENDER_API_KEY}"), "settings", WRONG, "sends the bot's own RENDER_API_KEY to the app", "SCALING_HEALTH_TOKEN"),
     Mistake("channel, no token", lambda it: {"SLACK_BOT_TOKEN": "", "SLACK_APP_TOKEN": ""}, "settings", WARN, "a Slack channel is named", "Set it"),
     Mistake("in the clear", lambda it: {"SLACK_API_URL": "http://slack.example/api/"}, "settings", WRONG, "SLACK_API_URL is not https", "https://"),
@@ -254,9 +270,10 @@ async def test_what_is_meant_well_is_no_mistake(clinic):
     clinic.policy("#ops", "C0SEC")
     clinic.policy("U0ADA", "S0OPS")
     clinic.policy(
-        "memory_usage > 400MB", "memory_usage > 400MB, p95_response_time > 9s for 1h, cpu_percent > 90% for 1h"
+        "memory_usage > 400MB",
+        "memory_usage > 400MB, memory_percent > 99%, p95_response_time > 9s for 1h, cpu_percent > 90% for 1h",
     )
-    told = {"cpu_limit_cores": 0.5, "memory_used_bytes": 1, "memory_limit_bytes": 9}
+    told = {"cpu_limit_cores": 0.5, "memory_used_bytes": 1}  # and the tier's plan says of how much memory
     counters = {"requests_total": 0, "errors_total": 0, "response_seconds_total": 0.0, "cpu_seconds_total": 1.0}
     body(clinic, windows={"10s": {"requests": 0, "p95": None}}, resources=told, counters=counters)
     found = await clinic.look(SLACK_CHANNEL="#secret")
@@ -308,24 +325,35 @@ async def test_a_channel_is_found_on_a_later_page_and_the_look_ends_after_five(c
         (-630, WRONG, "clock is 10m behind Render's"),
     ),
 )
-async def test_the_clock_is_compared_with_renders(clinic, aiohttp_clock, behind, state, words):
-    url = await aiohttp_clock(behind)
+async def test_the_clock_is_compared_with_renders(clinic, another_render, behind, state, words):
+    url = await another_render(behind)
     clock = one(await clinic.look(RENDER_API_URL=url), "clock")
     assert clock.state is state
     assert re.search(words, clock.text)
     assert bool(clock.fix) == (state is not State.OK)
 
 
+async def test_a_key_of_several_teams_is_doubted_and_one_beside_ones_own_workspace_is_not(clinic, another_render):
+    key = one(await clinic.look(RENDER_API_URL=await another_render(0, "user", "team")), "render key")
+    assert key.state is State.OK
+    key = one(await clinic.look(RENDER_API_URL=await another_render(0, "user", "team", "team")), "render key")
+    assert key.state is WARN
+    assert "in 3 workspaces: user 0, team 1, team 2" in key.text
+    assert "bot user" in key.fix
+
+
 @pytest.fixture
-async def aiohttp_clock():
-    """A Render whose clock is so many seconds behind; it knows one workspace and no service."""
+async def another_render():
+    """A Render whose clock is so many seconds behind; it knows a workspace of each kind, and no service."""
     runners = []
 
-    async def start(behind: float) -> str:
+    async def start(behind: float, *kinds: str) -> str:
+        owners = [{"id": f"tea-{n}", "name": f"{kind} {n}", "type": kind} for n, kind in enumerate(kinds or ("team",))]
+
         async def answer(request: web.Request) -> web.StreamResponse:
             date = datetime.now(UTC) - timedelta(seconds=behind)
             headers = {"Date": date.strftime("%a, %d %b %Y %H:%M:%S GMT")}
-            page = [{"cursor": "a", "owner": {"id": "tea-1", "name": "One", "type": "team"}}]
+            page = [{"cursor": owner["id"], "owner": owner} for owner in owners]
             return web.json_response(page if request.path.endswith("/owners") else [], headers=headers)
 
         app = web.Application()

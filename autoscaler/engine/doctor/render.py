@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from autoscaler.core.durations import MINUTE, SECOND, format_duration
-from autoscaler.engine.doctor.finding import Finding, listed, of_error, ok, seconds, skipped, warning, wrong
+from autoscaler.engine.doctor.finding import Finding, State, listed, of_error, ok, seconds, skipped, warning, wrong
 from autoscaler.errors import KeyRefusedError, UsageError
 from autoscaler.ports import RenderSight, Workspace
 from autoscaler.settings import Settings
@@ -59,4 +59,4 @@ async def look_at_clock(render: RenderSight | UsageError) -> list[Finding]:
 
 def is_accepted(findings: Iterable[Finding]) -> bool:
     """Whether it is worth asking Render anything else."""
-    return all(one.state != "wrong" for one in findings)
+    return all(one.state is not State.WRONG for one in findings)
