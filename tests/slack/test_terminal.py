@@ -65,9 +65,10 @@ async def test_a_reply_to_a_thread_that_is_not_on_screen_says_which_one():
     stream = io.StringIO()
     notifier = TerminalNotifier(stream, width=64)
     await notifier.deliver(delivery(messages.notice("Other"), thread="chg_other"))
-    reference = await notifier.deliver(delivery(messages.notice("Reply"), parent="terminal:1"))
+    reply = delivery(messages.notice("Reply"), parent="terminal:1")
+    reference = await notifier.deliver(reply)
     assert stream.getvalue().endswith("\n#ops  in the thread of change chg_7f3a\n  ↳ 14:03 UTC  💬 Reply\n")
-    assert reference == "terminal:evt_1"
+    assert reference == f"terminal:{reply.event.id}"
 
 
 async def test_a_terminal_gets_colour_by_tone_and_a_file_gets_none(monkeypatch):

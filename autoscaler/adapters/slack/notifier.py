@@ -1,5 +1,6 @@
 """Messages into Slack, one post each. Trying again is the outbox's business, so nothing is retried here."""
 
+import uuid
 from typing import Any
 
 import aiohttp
@@ -12,6 +13,8 @@ from autoscaler.errors import RefusedError
 from autoscaler.ports import Delivery, EventKind
 from autoscaler.report.messages import Message
 
+_NAMESPACE = uuid.UUID("6f1c3b1e-5a5e-4d0b-9a53-8f6f0a2b7c11")
+"""For `client_msg_id`, by which Slack knows a message that it has already (in the method's errors, not in its arguments, so it may not)."""
 _NOT_EDITABLE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 """Somebody deleted the first message, or Slack lets nobody edit it any more: what follows it counts all the same."""
 
@@ -54,6 +57,7 @@ class SlackNotifier:
                 thread_ts=thread,
                 reply_broadcast=True if event.loud and thread else None,
                 parse="none",
+                client_msg_id=str(uuid.uuid5(_NAMESPACE, event.id)),
                 link_names=False,
                 unfurl_links=False,
                 unfurl_media=False,
