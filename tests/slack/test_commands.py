@@ -1,15 +1,19 @@
 """`/autoscaler …` in a channel: who may ask what, what comes back, and that it does what the command line does."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from autoscaler.core.change import State
 from autoscaler.core.observations import Told
+from autoscaler.engine.digest import gather_digest
+from autoscaler.report.digest import digest_message
 from autoscaler.report.messages import Verb
 from render_client.sim.controls import dashboard
 from tests.support.rig import BUSY, POLICY, SCALED_ENV
 from tests.support.slack_room import ADA, ASKING, MALLORY, slack_room
+from tests.support.stories import delivery
 
 ACTING = ASKING.replace("mode: ask", "mode: act")
 GROUP = ACTING.replace("approvers: [U0ADA, U0GRACE]", "approvers: [S0OPS]")
@@ -149,3 +153,21 @@ async def test_a_policy_without_approvers_says_how_to_become_one(tmp_path, slack
 async def test_a_wrong_word_names_the_nearest(room):
     assert "There is no command 'stauts'. Did you mean `status`?" in await told(room, ADA, "stauts")
     assert "There is no service 'holistic'" in await told(room, ADA, "why holistic")
+
+
+async def test_go_live_is_one_press_of_an_approver_and_takes_its_button_away(tmp_path, slack):
+    async with slack_room(tmp_path, slack, ACTING.replace("mode: act", "mode: observe")) as room:
+        rig = room.rig
+        await rig.run(minutes=1)
+        digest = await gather_digest(rig.managed, rig.store, 0, rig.clock.now(), rig.clock.now())
+        told_to = delivery(digest_message(replace(digest, offers_live=True)), thread=None, channel="#ops")
+        await rig.told.deliver(told_to)
+        posted = slack.messages[-1]
+        assert "Only approvers" in await room.answer(await room.press(MALLORY, Verb.GO_LIVE, posted))
+        assert room.buttons(slack.now(posted)) == ["autoscaler.go_live"]
+        assert "is live: from its next poll on" in await room.answer(await room.press(ADA, Verb.GO_LIVE, posted))
+        assert room.buttons(slack.now(posted)) == []
+        rig.load = BUSY
+        await rig.run(minutes=5)
+        assert rig.running[0] == "standard"
+        assert any("holisticos-api goes live" in one for one in room.thread)
