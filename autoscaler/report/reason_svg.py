@@ -16,7 +16,7 @@ from autoscaler.report.text import cut, one_line
 from autoscaler.report.units import format_time
 
 WIDTH, HEIGHT = 800, 420
-_LEFT, _RIGHT, _TOP, _BOTTOM = 112, 652, 120, 318
+_LEFT, _RIGHT, _TOP, _BOTTOM = 112, 644, 120, 318
 """Of the plot; what is beside it on the right is for the value and the bound."""
 _STRIP, _FOOT, _EDGE = 34, 398, 24
 _SMALL, _MIDDLE, _LARGE = 24, 27, 36
@@ -181,7 +181,7 @@ class _Picture:
 
     def _values(self) -> Iterator[str]:
         """The last value and the bound, in numbers beside the plot; apart from each other."""
-        palette, room = self._palette, WIDTH - _RIGHT - 22
+        palette, room = self._palette, WIDTH - _RIGHT - 32
         bound, at_bound = self._y(self._bound), format_value(self._metric, self._bound)
         if self._runs:
             at, value = self._runs[-1][-1]
