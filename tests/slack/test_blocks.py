@@ -37,7 +37,7 @@ words = st.sampled_from(NASTY) | st.text(max_size=300)
 
 
 def fits(message: Message) -> None:
-    built = blocks(message, buttons=True)
+    built = blocks(message, buttons=True, picture="F0CHART")
     assert problems(built) == []
     assert 1 <= length(fallback(message)) <= 600
     shown = [*texts(built), fallback(message)]
@@ -114,6 +114,8 @@ def test_more_than_ten_fields_say_how_many_are_left_out():
 
 def test_a_title_alone_is_one_plain_line():
     assert [block["type"] for block in blocks(messages.notice("Plan set"), buttons=True)] == ["section"]
+    with_one = blocks(messages.notice("Plan set"), buttons=True, picture="F0CHART")
+    assert [block["type"] for block in with_one] == ["header", "image"]
 
 
 def test_the_builders_are_all_tried_here():

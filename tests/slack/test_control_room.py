@@ -21,7 +21,8 @@ async def room(tmp_path, slack):
 
 async def test_the_question_says_what_why_what_it_costs_and_what_happens_if_nobody_answers(room):
     posted = await room.until_asked()
-    header, section, fields, context, _ = posted.blocks
+    header, section, image, fields, context, _ = posted.blocks
+    assert image["alt_text"] == "avg_response_time 3s &gt; 1s for 2m"
     assert header["text"]["text"] == "✋ holisticos-api: mvp → scaled?"
     text = section["text"]["text"]
     assert "avg_response_time 3s &gt; 1s for 2m" in text
