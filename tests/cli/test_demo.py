@@ -17,7 +17,10 @@ async def test_the_demo_goes_up_and_down_and_the_app_itself_confirms_it(tmp_path
     assert demo.returncode == 0, story + err.decode()
     assert "Scaling up holisticos-api: mvp → scaled" in story
     assert "The app itself confirms: standard, and all 8 env values of scaled." in story
-    assert "Scaling down holisticos-api: scaled → mvp" in story
+    assert "holisticos-api: scaled → mvp?" in story
+    assert "autoscaler approve chg-" in story
+    assert "Noted: ada says yes." in story
+    assert "Agreed: ada said yes. Going ahead." in story
     assert "The app itself confirms: starter, and all 8 env values of mvp." in story
     assert "The app's own health endpoint confirmed every step." in story
     assert not list(tmp_path.iterdir())

@@ -167,6 +167,21 @@ async def load(players: Players, scene: Stage, stages: str) -> AsyncIterator[Non
             yield
 
 
+async def say_yes(scene: Stage, change: str, screen: Screen) -> None:
+    """`autoscaler approve`, as somebody would type it. Raises AutoscalerError when it is not taken."""
+    words = ("approve", change, "--who", "ada")
+    screen.typed(f"autoscaler {' '.join(words)}")
+    command = (sys.executable, "-m", "autoscaler.cli.main", *words)
+    process = await asyncio.create_subprocess_exec(
+        *command, env=scene.environment, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    out, _ = await process.communicate()
+    for line in out.decode(errors="replace").splitlines():
+        screen.message(line)
+    if process.returncode != 0:
+        raise AutoscalerError(f"the answer was not taken: exit code {process.returncode}")
+
+
 def peak_memory(pid: int) -> int | None:
     """The most memory that a process ever had, in bytes, where the system tells (Linux)."""
     try:
