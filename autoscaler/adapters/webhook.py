@@ -51,7 +51,6 @@ class WebhookNotifier:
         self._client = httpx.AsyncClient(
             auth=httpx.BasicAuth(address.username, address.password) if address.userinfo else None,
             follow_redirects=False,  # what is signed for one receiver goes to no other
-            limits=httpx.Limits(max_keepalive_connections=0),  # messages are rare: the next one would find it closed
             headers={"User-Agent": "render-autoscaler"},
             timeout=None,  # noqa: S113 - `deliver` bounds each call as a whole
             trust_env=not _is_loopback(address.host),  # this machine is not behind the company's proxy

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from autoscaler.adapters.webhook import WebhookNotifier
+from autoscaler.adapters.webhook import WebhookNotifier, _webhook_id
 from autoscaler.report import change_messages, messages
 from autoscaler.report.messages import Message, Tone
 from tests.support.stories import MINUTE, NOW, change, delivery
@@ -129,8 +129,8 @@ async def test_any_message_is_valid_json_in_ascii_with_a_valid_signature(clock_o
     assert (len(shown["lines"]), len(shown["fields"])) == (len(message.lines), len(message.fields))
 
 
-def test_two_ids_are_never_one():
-    from autoscaler.adapters.webhook import _webhook_id
-
+def test_two_ids_are_never_one_and_have_no_full_stop():
     ids = ["policy:broken:a.yaml:1", "policy:broken:a%2Eyaml:1", "policy:broken:a/yaml:1", "alert:ä b", "alert:a b"]
-    assert len({_webhook_id(delivery(messages.notice("x"), id=one).event) for one in ids}) == len(ids)
+    names = {_webhook_id(delivery(messages.notice("x"), id=one).event) for one in ids}
+    assert len(names) == len(ids)
+    assert set("".join(names)) <= HEADER_SAFE

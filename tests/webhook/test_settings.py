@@ -76,6 +76,7 @@ async def test_a_secret_of_the_standards_sizes_will_do(posting, size):
         ("whsec_not base64, though long enough to be: VERYSECRET", "no whsec_ and base64"),
         (SECRET.removeprefix("whsec_"), "no whsec_ and base64"),
         ("a plain text that is long enough to be a good VERYSECRET", "no whsec_ and base64"),
+        (f"{SECRET[:20]} {SECRET[20:]}", "no whsec_ and base64"),
         ("whsk_" + SECRET.removeprefix("whsec_"), "no whsec_ and base64"),
         (SECRET + "é", "no whsec_ and base64"),
     ),
