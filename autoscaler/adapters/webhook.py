@@ -17,7 +17,7 @@ import httpx
 from pydantic import SecretBytes, SecretStr
 
 from autoscaler.errors import OutsideError, RefusedError, UnavailableError, UsageError
-from autoscaler.ports import Clock, Delivery, Event
+from autoscaler.ports import Clock, Delivery, Event, EventKind
 from autoscaler.report.text import clean, one_line
 
 _PREFIX = "whsec_"
@@ -58,6 +58,8 @@ class WebhookNotifier:
 
     async def deliver(self, delivery: Delivery) -> str | None:
         """Post one event; again with the same `webhook-id` and body. Raises UnavailableError or RefusedError."""
+        if delivery.event.kind is EventKind.HEAD:
+            return None  # it edits what stands in Slack: here nothing stands
         failure: OutsideError
         try:
             async with asyncio.timeout(self._timeout):

@@ -59,7 +59,9 @@ async def test_the_example_is_what_is_sent():
     assert block("json") == await sent()
 
 
-@pytest.mark.parametrize(("field", "values"), (("kind", EventKind), ("tone", Tone)))
+@pytest.mark.parametrize(
+    ("field", "values"), (("kind", [one for one in EventKind if one is not EventKind.HEAD]), ("tone", Tone))
+)
 def test_every_value_is_told_and_no_other(field, values):
     row = re.search(rf"(?m)^\| `{field}` \|(.*)\|$", section())[1]
     assert re.findall(r"`(\w+)`", row) == [value.value for value in values]

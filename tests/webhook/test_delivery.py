@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from autoscaler.adapters.webhook import WebhookNotifier, _webhook_id
+from autoscaler.ports import EventKind
 from autoscaler.report import change_messages, messages
 from autoscaler.report.messages import Message, Tone
 from tests.support.stories import MINUTE, NOW, change, delivery
@@ -65,6 +66,11 @@ async def test_sent_again_it_has_the_same_id_and_body_and_the_time_of_the_new_at
     assert first.body == second.body
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert int(second.headers["webhook-timestamp"]) - int(first.headers["webhook-timestamp"]) == 300
+
+
+async def test_what_only_edits_an_earlier_message_is_not_sent(receiver, notifier):
+    assert await notifier.deliver(delivery(messages.notice("Hello"), kind=EventKind.HEAD)) is None
+    assert receiver.got == []
 
 
 @pytest.mark.parametrize("channel", (None, "#ops"))

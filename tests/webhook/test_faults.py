@@ -17,13 +17,13 @@ from autoscaler.report import messages
 from tests.support.stories import NOW, delivery
 from tests.support.webhook_receiver import PATH, SECRET, webhook_receiver
 
-HELLO = delivery(messages.notice("Hello"))
+HELLO = delivery(messages.notice("Hello"), id="evt_hello")
 
 
 @pytest.mark.parametrize("status", (200, 201, 202, 204, 299))
 async def test_any_2xx_is_delivered(receiver, notifier, status):
     receiver.answers(status)
-    assert await notifier.deliver(HELLO) == "evt_1"
+    assert await notifier.deliver(HELLO) == "evt_hello"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ async def test_an_answer_without_an_end_is_an_answer_and_its_body_is_not_read(re
             await response.write(b"x" * 65536)
 
     receiver.handler = endless
-    assert await asyncio.wait_for(posting(receiver.url, timeout=30).deliver(HELLO), 10) == "evt_1"
+    assert await asyncio.wait_for(posting(receiver.url, timeout=30).deliver(HELLO), 10) == "evt_hello"
 
 
 @pytest.fixture
