@@ -51,7 +51,7 @@ def run(
     """Look after the services of your policies, until it is stopped.
 
     Reads RENDER_API_KEY, and if set DATABASE_URL (postgresql://… or sqlite:///path; by default autoscaler.db here),
-    SLACK_BOT_TOKEN and SLACK_CHANNEL (without a token, messages appear in the terminal).
+    SLACK_BOT_TOKEN and SLACK_CHANNEL, or WEBHOOK_URL and WEBHOOK_SECRET (without either, messages appear in the terminal).
 
     SIGTERM ends it within ten seconds: what is in flight is finished or goes on at the next start.
     """
@@ -112,9 +112,10 @@ async def _run(settings: Settings, files: Sequence[PolicyFile], watch: PolicyWat
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
         names = ", ".join(f"{file.policy.service.label} ({file.policy.mode})" for file in files)
-        told = "Slack" if settings.slack_bot_token else "this terminal"
         dry = "; dry run: nothing is changed" if dry_run else ""
-        log.info("looking after %s; database: %s; messages: %s%s", names, parts.opened.address.where, told, dry)
+        log.info(
+            "looking after %s; database: %s; messages: %s%s", names, parts.opened.address.where, parts.messages, dry
+        )
         async with listening(settings, parts, worker):
             await worker.run()
 

@@ -1,4 +1,4 @@
-"""What the team is told: an event becomes a message without a channel's markup; Slack and the terminal dress it.
+"""What the team is told: an event becomes a message without a channel's markup; Slack, a webhook and the terminal dress it.
 
 Read each as somebody on a phone at 3 a.m.: the title says what, the first line why, the fields what it costs; then what happens
 next, or what to do.

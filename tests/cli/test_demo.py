@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from autoscaler.cli.demo.processes import Render, stage
+from autoscaler.settings import load_settings
 from tests.support.cli import starting
 
 
@@ -67,3 +69,9 @@ async def test_a_player_that_is_lost_fails_the_demo_by_its_name(tmp_path):
         out, _ = await asyncio.wait_for(demo.communicate(), 30)
     assert demo.returncode == 1
     assert "The demo failed: the worker ended in the middle (signal 9)" in out.decode()
+
+
+def test_its_made_up_messages_go_to_no_webhook_of_the_real_bot(tmp_path, monkeypatch):
+    monkeypatch.setenv("WEBHOOK_URL", "https://hooks.example.com/of-the-real-bot")
+    scene = stage(tmp_path, Render("http://127.0.0.1:1/v1", "rnd_demo", "http://127.0.0.1:2"), 80)
+    assert load_settings(scene.environment).webhook_url is None

@@ -99,6 +99,7 @@ def stage(folder: Path, render: Render, columns: int) -> Stage:
         "RENDER": "",
         "RENDER_API_KEY": render.api_key,
         "RENDER_API_URL": render.api_url,
+        "WEBHOOK_URL": "",  # the story is made up, and the demo says that it is told here
         "DATABASE_URL": f"sqlite:///{folder / 'autoscaler.db'}",
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": str(columns),
