@@ -99,6 +99,8 @@ async def _until_terminated(work: Coroutine[None, None, None]) -> None:
 
 async def _run(settings: Settings, files: Sequence[PolicyFile], watch: PolicyWatch | None, *, dry_run: bool) -> None:
     """Until it is stopped; without a watch, one pass."""
+    if watch is None:
+        settings = replace(settings, slack_app_token=None)  # nobody would be there to hear a button
     async with wired(settings, dry_run=dry_run, on_pass=log_pass) as parts:
         try:
             await parts.render.check_key()

@@ -74,6 +74,7 @@ class Stage:
             "DATABASE_URL": url,
             "SCALING_HEALTH_TOKEN": HEALTH,
             "SLACK_BOT_TOKEN": slack.token,
+            "SLACK_APP_TOKEN": slack.app_token,
             "SLACK_API_URL": slack.base_url,
         }
         self.written: dict[str, str] = {}
@@ -143,7 +144,8 @@ async def run_the_worker(stage):
     stage.say("status", "PUT", "/services/*/env-vars/*", 502)
     stage.say("status", "GET", "/services/*/env-vars", 503)
     stage.say("status", "GET", "/services/*/deploys", 503)
-    stage.slack.refuse("invalid_blocks", errors=[stage.slack.token])
+    stage.slack.refuse("invalid_blocks", errors=[stage.slack.token], method="chat.postMessage")
+    stage.slack.refuse("invalid_auth", errors=[stage.slack.app_token], method="apps.connections.open")
     lines: list[str] = []
     command = ("run", "--verbose", "-p", stage.policies, "--log-format", "json")
     async with starting(*command, **stage.env) as worker:
@@ -210,6 +212,7 @@ async def tell_a_webhook(stage):
             "WEBHOOK_URL": receiver.origin.replace("//", f"//ada:{HOOK}@") + f"/{HOOK}?key={HOOK}",
             "WEBHOOK_SECRET": f"whsec_{SIGNING}",
             "SLACK_BOT_TOKEN": "",
+            "SLACK_APP_TOKEN": "",
         }
         grows(stage.app)
         for status in (302, 401, 500, 204):
@@ -231,7 +234,7 @@ async def test_nothing_that_a_full_run_writes_holds_a_secret(tmp_path, postgres)
         await run_all_commands(stage)
         await tell_a_webhook(stage)
         told = [json.dumps([one.text, one.blocks, one.arguments]) for one in stage.slack.messages]
-    assert any("Scaling up" in text for text in told)
+    assert any("Done: holisticos-api runs on" in text for text in told)
     stage.written["Slack"] = "\n".join(told)
     stage.written["records"] = dump(stage.url, "journal", "events", "verdicts", "heartbeats", "leases")
     assert "set DB_POOL_SIZE" in stage.written["records"]

@@ -37,7 +37,9 @@ TARGET = type("Tier", (), {"monthly": 25.0})()
 
 def wants(*whys, **more):
     blockers = tuple(Blocker(why) for why in whys)
-    return a_verdict(more.pop("at", NOW), **({"ask": Ask.UP, "target": "scaled", "blockers": blockers, "why": Why.MODE_ASK} | more))
+    return a_verdict(
+        more.pop("at", NOW), **({"ask": Ask.UP, "target": "scaled", "blockers": blockers, "why": Why.MODE_ASK} | more)
+    )
 
 
 def said(who="ada", *, yes=True, at=NOW - 1, reason=""):
