@@ -5,6 +5,7 @@ import logging
 import signal
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
