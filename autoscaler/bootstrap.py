@@ -11,6 +11,7 @@ from autoscaler.adapters.health import HttpHealth
 from autoscaler.adapters.render import RenderAdapter
 from autoscaler.adapters.store import SqlStore, examine, open_store
 from autoscaler.adapters.terminal import TerminalNotifier
+from autoscaler.adapters.webhook import WebhookNotifier
 from autoscaler.engine.doctor.examination import Outside
 from autoscaler.engine.leases import Leases
 from autoscaler.engine.managed import Managed
@@ -24,7 +25,7 @@ from autoscaler.engine.unrecorded import Unrecorded
 from autoscaler.engine.worker import Parts, Worker
 from autoscaler.errors import OutsideError, StoreError, UsageError
 from autoscaler.policyfile import PolicyFile
-from autoscaler.ports import History, Notifier, RenderSight, SlackSight
+from autoscaler.ports import Clock, History, Notifier, RenderSight, SlackSight
 from autoscaler.settings import Settings, is_there, sqlite_file
 from render_client import BadKeyError, RenderClient
 
@@ -39,6 +40,8 @@ class Wired:
     managed: dict[str, Managed]
     opened: SqlStore
     """The database itself, bound to no lease: for what people say, which any worker may hear."""
+    messages: str
+    """Where they go, for people."""
 
     def worker(self, files: Sequence[PolicyFile], watch: PolicyWatch | None = None) -> Worker:
         """The worker over these parts; with a `watch`, it follows edits of the policy files."""
@@ -69,17 +72,17 @@ async def opened_store(settings: Settings, *, read_only: bool = False) -> AsyncI
 async def wired(
     settings: Settings, *, dry_run: bool, on_pass: Callable[[Pass, float], None] = lambda *_: None
 ) -> AsyncIterator[Wired]:
-    """Open everything, close everything. Raises UsageError without an API key, StoreError without a database."""
+    """Open everything, close everything. Raises UsageError for a setting that can't be used, StoreError without a database."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         render = RenderAdapter(_client(settings))
         stack.push_async_callback(render.close)
+        notifier, messages = _notifier(settings, clock, stack)
         opened = await stack.enter_async_context(opened_store(settings))
         leases = Leases(opened, clock)
         store = opened.bound(leases)
         health = HttpHealth(clock)
         stack.push_async_callback(health.close)
-        notifier = _notifier(settings, stack)
         managed: dict[str, Managed] = {}
         parts = Parts(
             store=store,
@@ -93,7 +96,7 @@ async def wired(
             on_pass=on_pass,
             runs_on=await _own_plan(settings, render),
         )
-        yield Wired(parts, render, health, managed, opened)
+        yield Wired(parts, render, health, managed, opened, messages)
 
 
 @asynccontextmanager
@@ -233,9 +236,17 @@ async def examining(settings: Settings, patience: float) -> AsyncIterator[Outsid
             render=seen,
             health=health,
             slack=_slack_sight(settings, stack, patience),
+            messages=_messages_go_to(settings, clock, stack),
             database=lambda: examine(settings.database_url, patience),
             patience=patience,
         )
+
+
+def _messages_go_to(settings: Settings, clock: Clock, stack: AsyncExitStack) -> str | UsageError:
+    try:
+        return _notifier(settings, clock, stack)[1]
+    except UsageError as error:
+        return error
 
 
 def _slack_sight(settings: Settings, stack: AsyncExitStack, patience: float) -> SlackSight | None:
@@ -273,10 +284,17 @@ def _client(settings: Settings, *, timeout: float = 10.0, patience: float = 20.0
         raise UsageError(f"RENDER_API_URL: {error}") from None
 
 
-def _notifier(settings: Settings, stack: AsyncExitStack) -> Notifier:
-    """Slack with a token, else the terminal. slack-sdk is 10 MB of memory that those without Slack need not pay."""
+def _notifier(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Notifier, str]:
+    """Slack with a token, else the webhook if there is one, else the terminal; and which, for people. Raises UsageError.
+
+    slack-sdk is 10 MB of memory that those without Slack need not pay.
+    """
     if settings.slack_bot_token is None:
-        return TerminalNotifier(sys.stdout)
+        if settings.webhook_url is None:
+            return TerminalNotifier(sys.stdout), "this terminal"
+        webhook = WebhookNotifier(settings.webhook_url, settings.need_webhook_secret(), clock)
+        stack.push_async_callback(webhook.aclose)
+        return webhook, f"the webhook at {webhook.where}"
     from autoscaler.adapters.slack.notifier import SlackNotifier  # noqa: PLC0415 - see above
 
     slack = SlackNotifier(
@@ -286,4 +304,4 @@ def _notifier(settings: Settings, stack: AsyncExitStack) -> Notifier:
         buttons=settings.slack_app_token is not None,
     )
     stack.push_async_callback(slack.aclose)
-    return slack
+    return slack, "Slack"

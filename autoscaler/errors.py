@@ -62,6 +62,10 @@ class RefusedError(OutsideError):
     """It answered and refused (bad key, unknown service, payment needed …): a person has to act."""
 
 
+class OverError(RefusedError):
+    """What a person answers is asked no more: what it was about has happened, or will not."""
+
+
 class BadRequestError(RefusedError):
     """It does not take the request as it was made: another way to ask may do."""
 

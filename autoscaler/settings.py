@@ -26,13 +26,17 @@ class Settings:
     has_database: bool
     """Whether DATABASE_URL was given."""
     slack_bot_token: SecretStr | None
-    """SLACK_BOT_TOKEN (`xoxb-…`): without it messages appear in the terminal."""
+    """SLACK_BOT_TOKEN (`xoxb-…`): without it messages go to the webhook, or appear in the terminal."""
     slack_app_token: SecretStr | None
     """SLACK_APP_TOKEN (`xapp-…`): with it buttons and commands work, over Socket Mode."""
     slack_channel: str | None
     """SLACK_CHANNEL: for services whose policy names none."""
     slack_url: str
     """SLACK_API_URL: a fake Slack's address; Slack's own by default."""
+    webhook_url: SecretStr | None
+    """WEBHOOK_URL: a receiver of messages, for those without Slack. Such an address is often as good as a password."""
+    webhook_secret: SecretStr | None
+    """WEBHOOK_SECRET (`whsec_…`): what messages to it are signed with."""
     on_render: bool
     """RENDER=true, which Render sets in all that it runs."""
     own_service: str | None = None
@@ -46,6 +50,15 @@ class Settings:
                 "then: export RENDER_API_KEY=rnd_…"
             )
         return self.render_api_key
+
+    def need_webhook_secret(self) -> SecretStr:
+        """The secret, or a UsageError that says how to make one."""
+        if self.webhook_secret is None:
+            raise UsageError(
+                "WEBHOOK_URL is set and WEBHOOK_SECRET is not: nobody could tell our messages from forged ones. Make one, for here "
+                'and for the receiver: export WEBHOOK_SECRET="whsec_$(openssl rand -base64 32)"'
+            )
+        return self.webhook_secret
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -67,6 +80,8 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         slack_app_token=secret("SLACK_APP_TOKEN"),
         slack_channel=text("SLACK_CHANNEL"),
         slack_url=text("SLACK_API_URL") or "https://slack.com/api/",
+        webhook_url=secret("WEBHOOK_URL"),
+        webhook_secret=secret("WEBHOOK_SECRET"),
         on_render=text("RENDER") == "true",
         own_service=text("RENDER_SERVICE_ID"),
     )

@@ -21,8 +21,8 @@ def test_an_empty_variable_counts_as_unset():
 
 
 def test_no_repr_shows_a_secret():
-    settings = load_settings({"RENDER_API_KEY": "rnd_secret", "SLACK_BOT_TOKEN": "xoxb-secret"})
-    assert "secret" not in repr(settings).replace("SecretStr", "")
+    settings = load_settings({"RENDER_API_KEY": "rnd_VERYHIDDEN", "SLACK_BOT_TOKEN": "xoxb-VERYHIDDEN"})
+    assert "VERYHIDDEN" not in repr(settings)
 
 
 def test_without_a_key_the_error_says_where_to_get_one():

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autoscaler.errors import UnavailableError
-from autoscaler.ports import Delivery, Event
+from autoscaler.ports import Delivery, Event, EventKind
 from autoscaler.report.messages import SIGNS, Message, Tone
 from autoscaler.report.text import clean, one_line
 
@@ -48,7 +48,12 @@ class TerminalNotifier:
         """The thread that was printed last: a reply to another one says which."""
 
     async def deliver(self, delivery: Delivery) -> str | None:
-        """Print one event, indented when it belongs to a thread. Raises UnavailableError when the stream is closed."""
+        """Print one event, indented when it belongs to a thread. Raises UnavailableError when the stream is closed.
+
+        What is printed can't be edited: a change of the first message is told by what follows it.
+        """
+        if delivery.event.kind is EventKind.HEAD:
+            return None
         try:
             self._print(delivery)
         except (OSError, ValueError) as error:  # a broken pipe; a closed file is a ValueError

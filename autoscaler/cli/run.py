@@ -5,6 +5,7 @@ import logging
 import signal
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -51,7 +52,7 @@ def run(
     """Look after the services of your policies, until it is stopped.
 
     Reads RENDER_API_KEY, and if set DATABASE_URL (postgresql://… or sqlite:///path; by default autoscaler.db here),
-    SLACK_BOT_TOKEN and SLACK_CHANNEL (without a token, messages appear in the terminal).
+    SLACK_BOT_TOKEN and SLACK_CHANNEL, or WEBHOOK_URL and WEBHOOK_SECRET (without either, messages appear in the terminal).
 
     SIGTERM ends it within ten seconds: what is in flight is finished or goes on at the next start.
     """
@@ -99,6 +100,8 @@ async def _until_terminated(work: Coroutine[None, None, None]) -> None:
 
 async def _run(settings: Settings, files: Sequence[PolicyFile], watch: PolicyWatch | None, *, dry_run: bool) -> None:
     """Until it is stopped; without a watch, one pass."""
+    if watch is None:
+        settings = replace(settings, slack_app_token=None)  # nobody would be there to hear a button
     async with wired(settings, dry_run=dry_run, on_pass=log_pass) as parts:
         try:
             await parts.render.check_key()
@@ -112,9 +115,10 @@ async def _run(settings: Settings, files: Sequence[PolicyFile], watch: PolicyWat
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
         names = ", ".join(f"{file.policy.service.label} ({file.policy.mode})" for file in files)
-        told = "Slack" if settings.slack_bot_token else "this terminal"
         dry = "; dry run: nothing is changed" if dry_run else ""
-        log.info("looking after %s; database: %s; messages: %s%s", names, parts.opened.address.where, told, dry)
+        log.info(
+            "looking after %s; database: %s; messages: %s%s", names, parts.opened.address.where, parts.messages, dry
+        )
         async with listening(settings, parts, worker):
             await worker.run()
 

@@ -121,6 +121,8 @@ class Question:
     """`cancel`, or `proceed`: no answer counts as a yes."""
     because: tuple[str, ...] = ()
     """Why a yes is needed, in words."""
+    values: Mapping[str, float] = field(default_factory=dict)
+    """By condition: what asked for it, in base units."""
     asked_at: int | None = None
     """When it was delivered, or delivered again after a snooze; until then it does not expire."""
     snoozed_until: int | None = None

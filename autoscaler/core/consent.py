@@ -4,12 +4,12 @@ A question is about one change: another rung, target or policy makes it another 
 only, expires from its delivery, and a yes is judged by the facts of the moment in which the change would begin.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autoscaler.core.change import Change, Direction, Question, State
 from autoscaler.core.durations import DAY, format_duration
-from autoscaler.core.evaluate import Ask
+from autoscaler.core.evaluate import Ask, Progress
 from autoscaler.core.guards import Verdict
 from autoscaler.core.limits import Approval
 from autoscaler.core.policy import Tier
@@ -19,6 +19,8 @@ WAITED_OUT = frozenset({Why.NOT_DURING})
 """Guards that a yes waits for: it may be given before."""
 YES_LASTS = DAY
 """For how long a yes waits for the first minute in which the change may begin."""
+WORSE = 1.25
+"""So many times the value that asked then is another load: no noise asks again, and twice the load does."""
 AFTER_EXPIRY, AFTER_NO = DAY, 7 * DAY
 """How long it is not asked again."""
 
@@ -63,7 +65,9 @@ def question(approval: Approval, verdict: Verdict, target: Tier | None) -> Quest
         return None
     above = approval.two_above is not None and target.monthly > approval.two_above
     proceeds = approval.on_expiry == "proceed" and verdict.ask is Ask.UP
-    return Question(tuple(sorted(lifts)), approval.expires, 2 if above else 1, "proceed" if proceeds else "cancel")
+    values = {reason.condition: reason.value for reason in verdict.reasons if reason.value is not None}
+    on_expiry = "proceed" if proceeds else "cancel"
+    return Question(tuple(sorted(lifts)), approval.expires, 2 if above else 1, on_expiry, values=values)
 
 
 def snoozed(change: Change, snooze: Snooze | None) -> Change:
@@ -145,14 +149,24 @@ def _over(change: Change, state: State, outcome: str, now: int) -> Change:
     return replace(change, state=state, outcome=outcome, ended_at=now, due_at=now)
 
 
-def declined_until(ended: Sequence[Change], target: str, digest: str) -> tuple[int, str] | None:
+def declined_until(
+    ended: Sequence[Change], target: str, digest: str, reasons: Sequence[Progress] = ()
+) -> tuple[int, str] | None:
     """Until when nobody is asked again about that target, and why; None when they may be. `ended`: the latest first.
 
-    Another policy is another question.
+    Another policy is another question, and so is a load of which nobody knew then. `reasons`: what asks for it now.
     """
     same = (one for one in ended if one.target.tier == target and one.question is not None)
     last = next((one for one in same if one.state is not State.SUPERSEDED), None)
     if last is None or last.policy_digest != digest or last.ended_at is None:
         return None
+    if last.direction is Direction.UP and last.question is not None and _is_worse(last.question.values, reasons):
+        return None
     waits = {State.EXPIRED: AFTER_EXPIRY, State.REJECTED: AFTER_NO}.get(last.state)
     return None if waits is None else (last.ended_at + waits, last.outcome)
+
+
+def _is_worse(then: Mapping[str, float], now: Sequence[Progress]) -> bool:
+    """Whether another condition asks by now, or one of those with a much larger value."""
+    values = {one.condition: one.value for one in now if one.value is not None}
+    return bool(then) and any(name not in then or value > then[name] * WORSE for name, value in values.items())

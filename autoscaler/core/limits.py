@@ -76,6 +76,8 @@ class Notify(Part):
     """Where the team reads."""
 
     slack: ChannelName | None = None
+    digest: Literal["daily", "weekly", "off"] = "weekly"
+    """How often it is told what was held and what it cost: at nine, in the zone of `approval.ask`, else in UTC."""
 
 
 class Evidence(Part):

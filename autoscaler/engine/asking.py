@@ -37,7 +37,7 @@ async def ask(managed: Managed, verdict: Verdict, begin: Callable[[], Change], s
     before = managed.proposal
     if before is None:
         return _new(managed, verdict, begin)
-    before = await _with_delivery(snoozed(before, await store.snoozed(before.id)), store)
+    before = await as_people_have_it(before, store)
     answers = await store.answers(before.id)
     after = settled(before, answers, verdict, managed.file.digest)
     if after is None:
@@ -91,8 +91,9 @@ def _again(managed: Managed, change: Change, answers: Sequence[Answer], now: int
     return (replace(again, loud=True),)
 
 
-async def _with_delivery(change: Change, store: History) -> Change:
-    """Its time runs from when people could read it."""
+async def as_people_have_it(change: Change, store: History) -> Change:
+    """With the last snooze, and since when it was there to be read: its time runs from then. Raises StoreError."""
+    change = snoozed(change, await store.snoozed(change.id))
     asked = change.question
     if asked is None or asked.asked_at is not None:
         return change

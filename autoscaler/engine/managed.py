@@ -38,6 +38,8 @@ class Sight:
     """The plan that is configured, where it waits for a deploy and another one runs; else empty."""
     waits_since: int = 0
     """When that plan was set, ms by Render's clock."""
+    digested: int = 0
+    """Until when its digests are told, ms."""
     looks: int = 0
     read: tuple[int, TierChanged | None] | None = None
     """Render's `updatedAt` of the service, and what ran, when its env vars were last read."""

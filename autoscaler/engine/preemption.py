@@ -7,6 +7,7 @@ from autoscaler.core.guards import Verdict
 from autoscaler.core.steps.emergency import in_place_of, replaced, turned_round, yields
 from autoscaler.core.steps.kinds import Become
 from autoscaler.core.why import Why
+from autoscaler.engine.charting import charted
 from autoscaler.engine.events import begins, event
 from autoscaler.engine.managed import Managed
 from autoscaler.ports import Clock, EventKind, History, PassRecord
@@ -34,6 +35,7 @@ async def take_place(
         else:
             return None
         record = await _record(managed, earlier, step, emergency, store, now)
+        record = replace(record, events=await charted(record.events, managed, verdict, store))
         async with managed.in_step(store, now):
             await store.record(record)
         managed.taken += 1

@@ -12,6 +12,7 @@ from autoscaler.core.observations import Missed, Observation
 from autoscaler.core.readings import read, signals, with_memory_share
 from autoscaler.core.why import Why
 from autoscaler.engine.asking import Asked, ask
+from autoscaler.engine.charting import charted
 from autoscaler.engine.events import begins
 from autoscaler.engine.facts import gather
 from autoscaler.engine.managed import BLIND_AFTER, Managed, rung
@@ -55,6 +56,7 @@ class Ticker:
             change = None if self._dry_run or preempts else result.change
             asked = Asked() if self._dry_run else await self._ask(managed, result.verdict)
             events = (*self._events(managed, result, change, asked), *asked.events)
+            events = await charted(events, managed, result.verdict, self._store, observations)
             record = PassRecord(
                 managed.service_id,
                 observations,

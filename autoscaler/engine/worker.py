@@ -18,6 +18,7 @@ from autoscaler.core.durations import DAY
 from autoscaler.engine import drift, outbox
 from autoscaler.engine.adoption import adopt
 from autoscaler.engine.bench import LONGEST_REST, Bench
+from autoscaler.engine.digest import tell_digest
 from autoscaler.engine.due import DueQueue
 from autoscaler.engine.hearing import Hearing
 from autoscaler.engine.leases import NOBODYS, ROUND, Leases
@@ -121,6 +122,7 @@ class Worker:
             self._deliver: 1,
             self._renew: ROUND,
             self._adopt_waiting: 5,
+            self._digest: 60,
             self._prune: 3600,
         }
         if self._reloader:
@@ -282,6 +284,12 @@ class Worker:
     async def _deliver(self) -> None:
         parts = self._parts
         self._bench.start("messages", partial(outbox.deliver, parts.store, parts.notifier, parts.clock, self._leases))
+
+    async def _digest(self) -> None:
+        store, now = self._parts.store, self._parts.clock.now()
+        for managed in self._managed.values():
+            work = partial(tell_digest, managed, store, now)
+            self._bench.start(f"digest {managed.service_id}", work, managed.service_id)
 
     def _sign_of_life(self) -> Heartbeat:
         parts, now = self._parts, self._parts.clock.now()

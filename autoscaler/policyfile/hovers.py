@@ -44,7 +44,7 @@ HOVERS: Mapping[str, tuple[str, tuple[Any, ...]]] = MappingProxyType(
         "Policy.guards": ("What can hold a change back: pace, money, hours, headroom.", ({"cooldown": {"up": "30m", "down": "6h"}},)),
         "Policy.approval": ("What needs a yes, of whom, and when they may be asked.", ({"scale_down": "required", "approvers": ["U024BE7LH"]},)),
         "Policy.verify": ("How long a change is looked at once it is live.", ({"soak": "15m", "watch": "24h"},)),
-        "Policy.notify": ("Where the team reads about it.", ({"slack": "#ops"},)),
+        "Policy.notify": ("Where the team reads about it.", ({"slack": "#ops", "digest": "weekly"},)),
         "Policy.revenue_per_user": ("USD that a paying user brings a month: `autoscaler cost` reckons the break-even with it.", (5,)),
         "Policy.evidence": ("How much must have been seen before a window counts. The defaults suit polls every 30 seconds.", ({"min_requests": 20},)),
         "SecretReference": ("A secret, only ever by reference.", ()),
@@ -131,6 +131,7 @@ HOVERS: Mapping[str, tuple[str, tuple[Any, ...]]] = MappingProxyType(
         "Verify.soak": (f"How long after going live until it counts as done; it is undone if the new instance fails. {_WAIT}", ("15m",)),
         "Verify.watch": (f"How long until before and after are reported; a down that hurts is undone until then. {_WAIT}", ("24h",)),
         "Notify": ("Where the team reads about it.", ()),
+        "Notify.digest": ("How often it is told what was held and why, and what it cost: daily, weekly or off.", ("daily",)),
         "Notify.slack": ('A Slack channel, in quotes since # begins a comment: "#ops".', ("#ops",)),
         "Evidence": ("How much must have been seen before a window counts.", ()),
         "Evidence.rate_window": (

@@ -10,7 +10,7 @@ from autoscaler.ports.examining import (
     SlackSight,
     Workspace,
 )
-from autoscaler.ports.listening import Groups, Person, Place, Press, Room, Said
+from autoscaler.ports.listening import Groups, Person, Place, Press, Reply, Room, Said
 from autoscaler.ports.outside import Clock, Failure, HealthPort, PlanSet, RenderPort, Report, ServiceSeen, Tenure
 from autoscaler.ports.storing import ChangeOpenError, Fence, Fences, Heartbeat, History, PassRecord, Store, Tell, Word
 from autoscaler.ports.telling import Delivery, Event, EventKind, Notifier
@@ -41,6 +41,7 @@ __all__ = [
     "Refused",
     "RenderPort",
     "RenderSight",
+    "Reply",
     "Report",
     "Room",
     "Said",

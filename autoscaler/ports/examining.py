@@ -60,6 +60,7 @@ class ChannelSeen:
     name: str
     is_archived: bool
     is_member: bool
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,14 +47,23 @@ class Said:
     at: Place
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """For whoever pressed, and nobody else."""
+
+    message: Message
+    is_over: bool = True
+    """Whether the buttons have done what they were for."""
+
+
 class Room(Protocol):
-    """Who answers, wherever people speak. Raises errors.UsageError and OutsideError with what to tell them, and StoreError."""
+    """Who answers, wherever people speak. Raises errors.UsageError and OutsideError (OverError where the buttons are of no use) with what to tell them, and StoreError."""
 
     async def allow(self, press: Press) -> Message:
         """What somebody is asked for who may press this, before it counts. Raises RefusedError for anybody else."""
         ...
 
-    async def pressed(self, press: Press) -> Message:
+    async def pressed(self, press: Press) -> Reply:
         """Do it, and say what came of it."""
         ...
 

@@ -21,6 +21,8 @@ class EventKind(StrEnum):
     HELD = "held"
     """Something is asked for, and only a person can let it go on."""
     ALERT = "alert"
+    DIGEST = "digest"
+    """A day or a week of a service."""
     HEAD = "head"
     """Nothing is posted: only the thread's first message becomes another one."""
     NOTICE = "notice"

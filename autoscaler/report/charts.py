@@ -6,14 +6,15 @@ Written by hand and complete in itself: no font, style sheet or script from else
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
-from math import floor, log10
+from math import floor
 
 from autoscaler.core.backtest import Backtest
 from autoscaler.core.curves import Bound, Curve, Filling, Point
 from autoscaler.core.durations import DAY, HOUR, MINUTE
 from autoscaler.core.evaluate import Ask, Role
-from autoscaler.core.metrics import UNITS, Dimension, Kind, Metric
+from autoscaler.core.metrics import Kind
 from autoscaler.core.values import format_value
+from autoscaler.report.axes import ceiling_of
 from autoscaler.report.backtests import OFF, reason, stamp
 from autoscaler.report.text import cut, one_line
 
@@ -121,7 +122,7 @@ class _Chart:
         top, bottom = self._panel(_METRIC)
         highest = max((point.high for point in curve.points), default=0.0)
         bounds = [bound for bound in curve.bounds if bound.condition.bound <= 4 * highest]
-        ceiling = _ceiling(metric, max([highest, *(bound.condition.bound for bound in bounds)]))
+        ceiling = ceiling_of(metric, max([highest, *(bound.condition.bound for bound in bounds)]))
         heights = [bottom - value / ceiling * (bottom - top) for value in (0, ceiling / 2, ceiling)]
         for value, height in zip((0, ceiling / 2, ceiling), heights, strict=True):
             self._parts.append(_text(LEFT - 6, height + 4, format_value(metric, value), anchor="end", colour=_FAINT))
@@ -225,18 +226,6 @@ def _level(filling: Filling, step: int) -> Iterator[tuple[int, int, float]]:
         begun, count, height = at, 1, rounded
     if count:
         yield begun, count, height
-
-
-def _ceiling(metric: Metric, value: float) -> float:
-    """The next round number above, with a little room; of memory in the unit that it is shown in."""
-    unit = 1.0
-    if metric.dimension is Dimension.MEMORY:
-        unit = next((UNITS[name][1] for name in ("GB", "MB") if value >= UNITS[name][1]), UNITS["KB"][1])
-    least = value / unit * 1.05
-    if least <= 0:
-        return unit
-    size = 10.0 ** floor(log10(least))
-    return unit * next(size * step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if size * step >= least)
 
 
 def _legend(x: float, y: float, bounds: Sequence[Bound]) -> str:

@@ -29,10 +29,10 @@ def _asked(change: Change, answers: Sequence[Answer], snooze: Snooze | None) -> 
     said = (f"{spoken(answers)}.",) if answers else ()
     if snooze is not None:
         later = f"Snoozed by {snooze.name or snooze.who} until {format_time(snooze.until, snooze.at)}."
-        return replace(asked, lines=(*asked.lines, *said, later), buttons=())
+        return replace(asked, lines=(*asked.lines, *said, later), context=f"change {change.id}", buttons=())
     missing = change.question.needed - len(answers) if change.question else 0
     if missing <= 0 or not all(answer.yes for answer in answers):
-        return replace(asked, lines=(*asked.lines, *said), buttons=())
+        return replace(asked, lines=(*asked.lines, *said), context=f"change {change.id}", buttons=())
     more = (f"{spoken(answers)}; it takes {missing} more.",) if answers else ()
     return replace(asked, lines=(*asked.lines, *more))
 

@@ -1,4 +1,4 @@
-"""What the team is told: an event becomes a message without a channel's markup; Slack and the terminal dress it.
+"""What the team is told: an event becomes a message without a channel's markup; Slack, a webhook and the terminal dress it.
 
 Read each as somebody on a phone at 3 a.m.: the title says what, the first line why, the fields what it costs; then what happens
 next, or what to do.
@@ -12,6 +12,7 @@ from autoscaler.core.evaluate import Role
 from autoscaler.core.guards import Verdict
 from autoscaler.core.policy import Alert, AtLeast
 from autoscaler.core.why import Why
+from autoscaler.report.reason_chart import Chart
 from autoscaler.report.sentences import blocker_sentence, condition_phrase, reason_sentence
 from autoscaler.report.units import format_relative, format_time, monthly_step
 
@@ -67,6 +68,8 @@ class Message:
     context: str = ""
     """Small print: change id, policy, time."""
     buttons: tuple[Button, ...] = ()
+    chart: Chart | None = None
+    """How it came to this, where the channel shows pictures."""
 
 
 def held(verdict: Verdict) -> Message:

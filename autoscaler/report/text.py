@@ -9,7 +9,7 @@ from collections.abc import Callable
 _ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]")
 """Terminal escape sequences (ECMA-48): operating system commands, control sequences, two-character escapes."""
 _INVISIBLE = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"  # control characters, line separators, lone surrogates
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"  # control characters, line separators, lone surrogates, no characters
     "|[\u202a-\u202e\u2066-\u2069\ufeff]"  # direction overrides: `txt.exe` may read as something else
 )
 

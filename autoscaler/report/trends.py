@@ -44,12 +44,12 @@ def trend(condition: Condition, observations: Iterable[Observation], now: int, e
     for observation in observations:
         if begin < observation.at <= now:
             place = min(COLUMNS - 1, (observation.at - begin) * COLUMNS // length)
-            buckets[place] += _parts(condition.metric, observation)
+            buckets[place] += parts_of(condition.metric, observation)
     values = [_value(condition.metric, bucket) for bucket in buckets]
     return Trend(length, tuple(_carried(values) if business else values), condition.bound)
 
 
-def _parts(metric: Metric, observation: Observation) -> Iterator[tuple[float, float]]:
+def parts_of(metric: Metric, observation: Observation) -> Iterator[tuple[float, float]]:
     """What one observation adds above and below the line of a fraction."""
     match observation:
         case Reading():

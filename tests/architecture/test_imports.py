@@ -24,6 +24,7 @@ BROKEN = (
     ("autoscaler.cli.status", "autoscaler.cli.history"),
     ("autoscaler.engine.reconciler", "render_client.client"),
     ("autoscaler.engine.outbox", "slack_sdk"),
+    ("autoscaler.adapters.slack.notifier", "resvg_py"),
     ("autoscaler.engine.tick", "apscheduler"),
     ("autoscaler.cli.logs", "sqlalchemy"),
     ("autoscaler.adapters.terminal", "httpx"),

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from autoscaler.cli.demo.processes import Render, stage
+from autoscaler.settings import load_settings
 from tests.support.cli import starting
 
 
@@ -17,7 +19,10 @@ async def test_the_demo_goes_up_and_down_and_the_app_itself_confirms_it(tmp_path
     assert demo.returncode == 0, story + err.decode()
     assert "Scaling up holisticos-api: mvp → scaled" in story
     assert "The app itself confirms: standard, and all 8 env values of scaled." in story
-    assert "Scaling down holisticos-api: scaled → mvp" in story
+    assert "holisticos-api: scaled → mvp?" in story
+    assert "autoscaler approve chg-" in story
+    assert "Noted: ada says yes." in story
+    assert "Agreed: ada said yes. Going ahead." in story
     assert "The app itself confirms: starter, and all 8 env values of mvp." in story
     assert "The app's own health endpoint confirmed every step." in story
     assert not list(tmp_path.iterdir())
@@ -64,3 +69,9 @@ async def test_a_player_that_is_lost_fails_the_demo_by_its_name(tmp_path):
         out, _ = await asyncio.wait_for(demo.communicate(), 30)
     assert demo.returncode == 1
     assert "The demo failed: the worker ended in the middle (signal 9)" in out.decode()
+
+
+def test_its_made_up_messages_go_to_no_webhook_of_the_real_bot(tmp_path, monkeypatch):
+    monkeypatch.setenv("WEBHOOK_URL", "https://hooks.example.com/of-the-real-bot")
+    scene = stage(tmp_path, Render("http://127.0.0.1:1/v1", "rnd_demo", "http://127.0.0.1:2"), 80)
+    assert load_settings(scene.environment).webhook_url is None

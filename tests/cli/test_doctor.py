@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 
 from autoscaler.adapters.store import open_store
+from autoscaler.adapters.store.tables import HEAD
 from autoscaler.bootstrap import examining
 from autoscaler.engine.doctor.examination import examine
 from autoscaler.engine.doctor.finding import Finding, State
@@ -114,7 +115,7 @@ async def test_the_json_has_every_finding_and_the_counts(clinic):
 async def test_without_slack_and_without_a_database_of_its_own_nothing_is_wrong(place):
     ended = await autoscaler("doctor", cwd=place.folder, **(place.env | {"DATABASE_URL": ""}))
     assert ended.code == 0, ended.out
-    assert "SLACK_BOT_TOKEN is not set: messages appear in the worker's log" in ended.out
+    assert "SLACK_BOT_TOKEN is not set: messages go to this terminal" in ended.out
     assert "DATABASE_URL is not set" in ended.out
 
 
@@ -218,6 +219,9 @@ MISTAKES = (
     Mistake("no command", lambda it: scopes(it, "commands"), "slack bot", WARN, "no command /autoscaler", "add commands, then Reinstall"),
     Mistake("no charts", lambda it: scopes(it, "files:write"), "slack bot", WARN, "lacks the scope files:write", "add files:write, then Reinstall"),
     Mistake("no groups", lambda it: scopes(it, "usergroups:read") or it.policy("U0ADA", "S0OPS"), "slack bot", WRONG, "lacks the scope usergroups:read", "add usergroups:read"),
+    # the webhook
+    Mistake("no secret", lambda it: {"SLACK_BOT_TOKEN": "", "SLACK_APP_TOKEN": "", "WEBHOOK_URL": "https://h.example/SECRETSECRET"}, "webhook", WRONG, "WEBHOOK_SECRET is not", "openssl rand"),
+    Mistake("both", lambda it: {"WEBHOOK_URL": "https://h.example/SECRETSECRET"}, "settings", WARN, "messages go to Slack alone", "Unset"),
     # channels
     Mistake("unknown", lambda it: it.policy("#ops", "#opps"), "channel", WRONG, "there is no such channel", "Check how it is spelt", "#opps"),
     Mistake("not in it", lambda it: it.policy("#ops", "#elsewhere"), "channel", WRONG, "the bot is not in it", "/invite @render_autoscaler"),
@@ -229,6 +233,7 @@ MISTAKES = (
     Mistake("private, maybe", lambda it: scopes(it, "groups:read") or it.policy("#ops", "#secret"), "channel", SKIP, "private ones can't be seen", "/invite"),
     Mistake("nowhere", lambda it: it.policy('notify: {slack: "#ops"}', ""), "channel", WRONG, "no channel for srv-", "Set SLACK_CHANNEL"),
     Mistake("of the environment", lambda it: {"SLACK_CHANNEL": "#elsewhere"}, "channel", WRONG, "the bot is not in it", "/invite", "#elsewhere"),
+    Mistake("private by name", lambda it: it.policy("#ops", "#secret"), "channel", WARN, "is private and named by its name", "Write its id"),
     # buttons
     Mistake("no app token", lambda it: {"SLACK_APP_TOKEN": ""}, "slack buttons", SKIP, "no buttons"),
     Mistake("bot's token", lambda it: {"SLACK_APP_TOKEN": it.slack.token}, "slack buttons", WRONG, "the bot token (xoxb-…)", "App-Level Tokens"),
@@ -276,7 +281,7 @@ async def test_what_is_meant_well_is_no_mistake(clinic):
     told = {"cpu_limit_cores": 0.5, "memory_used_bytes": 1}  # and the tier's plan says of how much memory
     counters = {"requests_total": 0, "errors_total": 0, "response_seconds_total": 0.0, "cpu_seconds_total": 1.0}
     body(clinic, windows={"10s": {"requests": 0, "p95": None}}, resources=told, counters=counters)
-    found = await clinic.look(SLACK_CHANNEL="#secret")
+    found = await clinic.look(SLACK_CHANNEL="#ops")
     assert {line.state for line in found} == {State.OK, SKIP}, found
     assert one(found, "channel", "C0SEC").text == "the bot is in it (#secret)"
     assert one(found, "approver").text == "a user group of 2"
@@ -377,7 +382,7 @@ async def test_nothing_is_written_anywhere(clinic):
     before = every(clinic.place.folder)
     ended = await autoscaler("doctor", "-p", clinic.place.policies, **clinic.env)
     assert ended.code == 0, ended.out
-    assert "schema 0006 is up to date" in ended.out
+    assert f"schema {HEAD} is up to date" in ended.out
     assert every(clinic.place.folder) == before
     assert file.name in str(before)
     assert (clinic.slack.messages, clinic.slack.ephemerals, clinic.place.writes) == ([], [], [])
@@ -413,7 +418,7 @@ async def test_another_releases_tables_are_named_on_both_databases(clinic, migra
 async def test_a_sound_database_of_either_kind_is_well(clinic, migrated_url):
     url, _ = await migrated_url()
     found = await clinic.look(DATABASE_URL=url)
-    assert one(found, "database").text.endswith("can be reached and written, schema 0006 is up to date")
+    assert one(found, "database").text.endswith(f"can be reached and written, schema {HEAD} is up to date")
     assert one(found, "worker").state is SKIP
 
 

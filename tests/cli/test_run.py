@@ -147,10 +147,32 @@ async def test_with_a_slack_token_the_decision_the_progress_and_the_outcome_are_
             worker.send_signal(signal.SIGTERM)
             out, err = await asyncio.wait_for(worker.communicate(), 20)
     first, *replies = slack.messages
-    assert first.text.startswith("🔧 Scaling up holisticos-api: mvp → scaled")
+    assert first.text.startswith("✅ Done: holisticos-api runs on standard (scaled)"), "edited to how it ended"
     assert {reply.thread_ts for reply in replies} == {first.ts}
     assert [reply.text.partition(":")[0] for reply in replies][-1] == "✅ Done"
     assert slack.token not in (out + err).decode()
+
+
+async def test_with_both_tokens_one_press_in_slack_begins_the_change(place):
+    place.use_much_memory()
+    place.policy.write_text(
+        place.policy.read_text().replace("mode: act", "mode: ask") + "approval: {approvers: [U0ADA]}\n"
+    )
+    async with fake_slack() as slack:
+        tokens = {"SLACK_BOT_TOKEN": slack.token, "SLACK_APP_TOKEN": slack.app_token}
+        env = place.env | tokens | {"SLACK_API_URL": slack.base_url, "SLACK_CHANNEL": "#ops"}
+        async with starting("run", "-p", place.policies, "--log-format", "json", **env) as worker:
+            await slack.connected()
+            await until(worker.stderr, lambda fields: slack.messages)
+            pressed = await slack.click("U0ADA", slack.messages[0], "autoscaler.approve")
+            assert pressed.acked
+            await until(worker.stderr, lambda fields: slack.messages[0].text.startswith("✅ Done"))
+            worker.send_signal(signal.SIGTERM)
+            out, err = await asyncio.wait_for(worker.communicate(), 20)
+    assert place.writes == ["PATCH", "PUT", "PUT", "POST"]
+    assert worker.returncode == 0, err.decode()
+    assert not [token for token in tokens.values() if token in (out + err).decode()]
+    assert "Traceback" not in err.decode()
 
 
 async def test_it_works_on_postgres_pass_by_pass(place, postgres):

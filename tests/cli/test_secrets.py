@@ -15,6 +15,7 @@ from tests.support.cli import autoscaler, starting
 from tests.support.fake_slack import fake_slack
 from tests.support.health_server import health_server, report
 from tests.support.postgres import PASSWORD
+from tests.support.webhook_receiver import verified, webhook_receiver
 
 KEY = "rnd_KEYthatNobodyMaySee0001"
 HEALTH = "HEALTHtokenThatNobodyMaySee"
@@ -22,7 +23,9 @@ THEIRS = "VALUEofSomebodysOwnVariable"
 SET_BY_HAND = "postgres://ada:SETbyHandThatNobodyMaySee@db/x"
 INLINE = "INLINEsecretInAPolicy"
 WRONG = "WRONGkeyThatNobodyMaySee"
-NEVER = (KEY, HEALTH, THEIRS, "SETbyHand", INLINE, WRONG, PASSWORD, "p%40ss", "SECRETSECRET")
+SIGNING = "SIGNINGkeyThatNobodyMaySee000001"
+HOOK = "HOOKaddressThatNobodyMaySee"
+NEVER = (KEY, HEALTH, THEIRS, "SETbyHand", INLINE, WRONG, PASSWORD, "p%40ss", "SECRETSECRET", SIGNING, HOOK)
 
 POLICY = """\
 version: 1
@@ -71,6 +74,7 @@ class Stage:
             "DATABASE_URL": url,
             "SCALING_HEALTH_TOKEN": HEALTH,
             "SLACK_BOT_TOKEN": slack.token,
+            "SLACK_APP_TOKEN": slack.app_token,
             "SLACK_API_URL": slack.base_url,
         }
         self.written: dict[str, str] = {}
@@ -140,7 +144,8 @@ async def run_the_worker(stage):
     stage.say("status", "PUT", "/services/*/env-vars/*", 502)
     stage.say("status", "GET", "/services/*/env-vars", 503)
     stage.say("status", "GET", "/services/*/deploys", 503)
-    stage.slack.refuse("invalid_blocks", errors=[stage.slack.token])
+    stage.slack.refuse("invalid_blocks", errors=[stage.slack.token], method="chat.postMessage")
+    stage.slack.refuse("invalid_auth", errors=[stage.slack.app_token], method="apps.connections.open")
     lines: list[str] = []
     command = ("run", "--verbose", "-p", stage.policies, "--log-format", "json")
     async with starting(*command, **stage.env) as worker:
@@ -204,12 +209,36 @@ async def run_all_commands(stage):
         assert ended.code == 1, (env, ended.out)
 
 
+async def tell_a_webhook(stage):
+    """Without Slack: a receiver that repeats what it is sent, refuses, sends on, and at last takes the messages."""
+    async with webhook_receiver() as receiver:
+        given = {
+            "WEBHOOK_URL": receiver.origin.replace("//", f"//ada:{HOOK}@") + f"/{HOOK}?key={HOOK}",
+            "WEBHOOK_SECRET": f"whsec_{SIGNING}",
+            "SLACK_BOT_TOKEN": "",
+            "SLACK_APP_TOKEN": "",
+        }
+        grows(stage.app)
+        for status in (302, 401, 500, 204):
+            receiver.answers(status, Location=f"/{HOOK}")
+            await stage.command("pause", "holisticos-api", "-p", stage.policies)
+            ended = await stage.command("run", "--once", "--verbose", "-p", stage.policies, **given)
+            stage.written[f"run {status}"] = ended.out + ended.err
+            assert receiver.origin in ended.err or status == 204, "its failures are told"
+    taken = receiver.got[-1]
+    assert HOOK in taken.path
+    stage.written["the webhook"] = json.dumps(verified(taken, f"whsec_{SIGNING}"))
+    for wrong in ({"WEBHOOK_URL": f"http://ada:{HOOK}@hooks.example.com/{HOOK}"}, {"WEBHOOK_SECRET": SIGNING}):
+        assert (await stage.command("run", "-p", stage.policies, **(given | wrong))).code == 2
+
+
 async def test_nothing_that_a_full_run_writes_holds_a_secret(tmp_path, postgres):
     async with a_stage(tmp_path, postgres) as stage:
         await run_the_worker(stage)
         await run_all_commands(stage)
+        await tell_a_webhook(stage)
         told = [json.dumps([one.text, one.blocks, one.arguments]) for one in stage.slack.messages]
-    assert any("Scaling up" in text for text in told)
+    assert any("Done: holisticos-api runs on" in text for text in told)
     stage.written["Slack"] = "\n".join(told)
     stage.written["records"] = dump(stage.url, "journal", "events", "verdicts", "heartbeats", "leases")
     assert "set DB_POOL_SIZE" in stage.written["records"]

@@ -6,14 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.core.change import Question, State
-from autoscaler.core.consent import AFTER_EXPIRY, AFTER_NO, YES_LASTS, Answer, declined_until, question, settled
+from autoscaler.core.change import Direction, Question, State
+from autoscaler.core.consent import (
+    AFTER_EXPIRY,
+    AFTER_NO,
+    YES_LASTS,
+    Answer,
+    Snooze,
+    declined_until,
+    expires_at,
+    is_asked_again,
+    question,
+    settled,
+    snoozed,
+)
 from autoscaler.core.durations import DAY, HOUR
 from autoscaler.core.evaluate import Ask
 from autoscaler.core.guards import Blocker
 from autoscaler.core.limits import Approval
 from autoscaler.core.why import Why
 from tests.support.stored import a_change, a_verdict
+from tests.support.stories import progress
 
 NOW = 1_000 * DAY
 DIGEST = "4f1a"
@@ -24,7 +37,9 @@ TARGET = type("Tier", (), {"monthly": 25.0})()
 
 def wants(*whys, **more):
     blockers = tuple(Blocker(why) for why in whys)
-    return a_verdict(NOW, **({"ask": Ask.UP, "target": "scaled", "blockers": blockers, "why": Why.MODE_ASK} | more))
+    return a_verdict(
+        more.pop("at", NOW), **({"ask": Ask.UP, "target": "scaled", "blockers": blockers, "why": Why.MODE_ASK} | more)
+    )
 
 
 def said(who="ada", *, yes=True, at=NOW - 1, reason=""):
@@ -137,3 +152,44 @@ def test_how_long_it_is_not_asked_again(state, waits):
     assert declined_until([over], "large", DIGEST) is None
     assert declined_until([over], "scaled", "other") is None
     assert declined_until([replace(over, question=None)], "scaled", DIGEST) is None
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "asked_again"),
+    (
+        ({"rps > 10": 12.0}, {"rps > 10": 15.0}, False),
+        ({"rps > 10": 12.0}, {"rps > 10": 15.1}, True),
+        ({"rps > 10": 12.0}, {"rps > 10": 12.0, "memory > 1GB": 2.0}, True),
+        ({"rps > 10": 12.0, "memory > 1GB": 2.0}, {"rps > 10": 12.0}, False),
+        ({"rps > 10": 12.0}, {}, False),
+        ({}, {"rps > 10": 99.0}, False),
+    ),
+)
+@pytest.mark.parametrize("direction", Direction)
+def test_after_a_no_to_going_up_a_much_larger_load_is_asked_about_and_no_noise(then, now, asked_again, direction):
+    over = replace(
+        WAITING, state=State.REJECTED, direction=direction, ended_at=NOW, question=replace(ASKED, values=then)
+    )
+    reasons = [progress(name, value) for name, value in now.items()]
+    waits = declined_until([over], "scaled", DIGEST, reasons)
+    assert (waits is None) is (asked_again and direction is Direction.UP)
+
+
+def test_a_snooze_takes_the_expiry_away_until_it_is_asked_again():
+    snoozed_at = Snooze(WAITING.id, "ada", NOW, NOW + HOUR)
+    rests = snoozed(WAITING, snoozed_at)
+    assert expires_at(rests.question) is None
+    assert snoozed(rests, snoozed_at) is rests, "heard of once"
+    assert settled(rests, [], wants(Why.MODE_ASK, at=NOW + 30 * DAY), DIGEST) is None
+    assert settled(rests, [said(at=NOW + 30 * DAY)], wants(Why.MODE_ASK, at=NOW + 30 * DAY), DIGEST).state is (
+        State.APPROVED
+    )
+    hours = Approval(ask="mon-fri 09:00-17:00 UTC")
+    at = next(NOW + HOUR * hour for hour in range(200) if hours.ask.contains(NOW + HOUR * hour) and hour > 1)
+    assert not is_asked_again(rests.question, Approval(), NOW, emergency=False)
+    assert is_asked_again(rests.question, hours, at, emergency=False)
+    night = next(at + HOUR * hour for hour in range(200) if not hours.ask.contains(at + HOUR * hour))
+    assert not is_asked_again(rests.question, hours, night, emergency=False)
+    assert is_asked_again(rests.question, hours, night, emergency=True)
+    asked = replace(rests.question, asked_at=at)
+    assert not is_asked_again(asked, Approval(), night, emergency=False)

@@ -1,5 +1,7 @@
 """A change that needs a yes is asked once, waits without standing in anybody's way, and goes by the facts of the minute in which it begins."""
 
+from dataclasses import replace
+
 import pytest
 
 from autoscaler.core.change import State
@@ -78,6 +80,17 @@ async def test_a_no_ends_it_and_nobody_is_asked_the_same_for_a_week(tmp_path):
         rig.policy_text = ASKING.replace("for 2m", "for 90s")
         await rig.restart()
         await rig.run(minutes=1)
+        assert await states(rig) == [State.REJECTED, State.PROPOSED]
+
+
+async def test_after_a_no_a_much_larger_load_is_asked_about_again(tmp_path):
+    async with running_rig(tmp_path, policy=ASKING) as rig:
+        change = await until_asked(rig)
+        await say(rig, change, yes=False)
+        await rig.run(minutes=5)
+        assert await states(rig) == [State.REJECTED]
+        rig.load = replace(BUSY, seconds={"starter": 6.0, "standard": 0.8})
+        await rig.run(minutes=5)
         assert await states(rig) == [State.REJECTED, State.PROPOSED]
 
 

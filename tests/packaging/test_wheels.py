@@ -74,9 +74,11 @@ def test_a_wheel_carries_its_licence(wheel, request):
     assert licence == (ROOT / "LICENSE").read_bytes()
 
 
-def test_both_have_one_version_and_one_licence(bot, core):
+def test_both_have_one_version_and_one_licence_but_for_the_font(bot, core):
     assert metadata(bot)["Version"] == metadata(core)["Version"]
-    assert metadata(bot)["License-Expression"] == metadata(core)["License-Expression"] == "Apache-2.0"
+    assert metadata(core)["License-Expression"] == "Apache-2.0"
+    assert metadata(bot)["License-Expression"] == "Apache-2.0 AND OFL-1.1"
+    assert any(name.endswith("/autoscaler/adapters/fonts/OFL.txt") for name in contents(bot) if ".dist-info/" in name)
 
 
 def test_the_bot_s_wheel_brings_the_command(bot):

@@ -14,6 +14,10 @@ def test_escape_sequences_go_as_a_whole():
     assert clean("\x9b2Jgone \x1bcreset") == "gone reset"
 
 
+def test_what_is_no_character_goes_since_no_xml_may_hold_it():
+    assert one_line("a\ufffeb\uffffc") == "abc"
+
+
 def test_a_direction_override_goes_and_scripts_from_right_to_left_stay():
     assert one_line("exe\u202etxt \u2067x\u2069") == "exetxt x"
     assert one_line("שלום مرحبا") == "שלום مرحبا"

@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 
 from autoscaler.adapters.slack.blocks import blocks, fallback
 from autoscaler.core.change import Question, Rung, State
+from autoscaler.core.consent import Answer, Snooze
 from autoscaler.core.evaluate import Role
 from autoscaler.core.guards import Blocker
 from autoscaler.core.why import Why
 from autoscaler.report import change_messages, messages
+from autoscaler.report.heads import head
 from autoscaler.report.messages import Message, Tone
+from autoscaler.report.sentences import meaning
 from tests.support.block_kit import length, markup, problems, texts
 from tests.support.stories import NOW, alert_rule, change, change_down, held_back, progress, verdict
 
@@ -34,7 +37,7 @@ words = st.sampled_from(NASTY) | st.text(max_size=300)
 
 
 def fits(message: Message) -> None:
-    built = blocks(message)
+    built = blocks(message, buttons=True, picture="F0CHART")
     assert problems(built) == []
     assert 1 <= length(fallback(message)) <= 600
     shown = [*texts(built), fallback(message)]
@@ -71,37 +74,48 @@ def test_every_builder_fits_slack_for_any_name(name, other, number):
     fits(change_messages.progress(begun, other))
     fits(change_messages.stuck(begun, other, 600_000))
     fits(change_messages.live(begun))
-    waiting = replace(begun, question=Question(tuple(Why), expires=60_000, needed=2))
-    fits(change_messages.asked(waiting, held_back(*every_blocker, service=name, tier=None)))
+    because = tuple(meaning(blocker, NOW) for blocker in every_blocker)
+    question = Question(tuple(Why), expires=60_000, needed=2, because=because, agreed_by=other)
+    waiting = replace(begun, state=State.PROPOSED, question=question)
+    fits(change_messages.asked(waiting))
+    fits(change_messages.asked_again(waiting))
+    said = [Answer(begun.id, name, yes=True, at=NOW, name=other)] * (number % 4)
+    fits(head(waiting, said))
+    fits(head(waiting, said, Snooze(begun.id, name, NOW, NOW + 1, other)))
+    fits(head(replace(waiting, state=State.APPLYING, question=replace(question, agreed_at=NOW))))
     fits(messages.held(held_back(*every_blocker, service=name, tier=None)))
     fits(messages.alert(name, condition, asked))
     fits(messages.notice(name, *[other] * number))
     for state in State:
         if state.is_final or state is State.WATCHING:
-            fits(change_messages.ended(change(service=name, state=state, outcome=other, ended_at=NOW, **rungs)))
+            over = change(service=name, state=state, outcome=other, ended_at=NOW, question=question, **rungs)
+            fits(change_messages.ended(over))
+            fits(head(over))
 
 
 def test_a_long_text_is_cut_at_a_word_and_says_so():
-    (header, section) = blocks(messages.notice("Long " * 60, "many words " * 600))
+    (header, section) = blocks(messages.notice("Long " * 60, "many words " * 600), buttons=True)
     assert header["text"]["text"].endswith("Long Long…")
     assert section["text"]["text"].endswith(("many words…", "words many…"))
     assert 2900 < len(section["text"]["text"]) <= 3000
 
 
 def test_an_entity_is_never_cut_in_two():
-    (header, _) = blocks(messages.notice("&" * 500, "x"))
+    (header, _) = blocks(messages.notice("&" * 500, "x"), buttons=True)
     assert header["text"]["text"].removesuffix("…").removeprefix("💬 ").replace("&amp;", "") == ""
 
 
 def test_more_than_ten_fields_say_how_many_are_left_out():
     many = Message("Title", Tone.NOTICE, fields=tuple((f"name{number}", "value") for number in range(13)))
-    fields = blocks(many)[1]["fields"]
+    fields = blocks(many, buttons=True)[1]["fields"]
     assert len(fields) == 10
     assert fields[-1]["text"] == "*…*\nand 4 more"
 
 
 def test_a_title_alone_is_one_plain_line():
-    assert [block["type"] for block in blocks(messages.notice("Plan set"))] == ["section"]
+    assert [block["type"] for block in blocks(messages.notice("Plan set"), buttons=True)] == ["section"]
+    with_one = blocks(messages.notice("Plan set"), buttons=True, picture="F0CHART")
+    assert [block["type"] for block in with_one] == ["header", "image"]
 
 
 def test_the_builders_are_all_tried_here():
@@ -111,8 +125,8 @@ def test_the_builders_are_all_tried_here():
         for name, one in vars(change_messages).items()
         if getattr(one, "__module__", "") == change_messages.__name__
     }
-    public = {name for name in told if not name.startswith("_")} - {"Message", "Tone"}
-    tried = {"asked", "started", "progress", "stuck", "live", "ended", "held", "alert", "notice"}
+    public = {name for name in told if not name.startswith("_")} - {"Button", "Message", "Tone", "Verb"}
+    tried = {"asked", "asked_again", "started", "progress", "stuck", "live", "ended", "held", "alert", "notice"}
     assert public - tried == {"blind", "sees_again", "given_back"}, "short ones, with nothing of other people's making"
 
 

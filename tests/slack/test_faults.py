@@ -59,7 +59,7 @@ async def test_an_answer_that_is_not_slacks_or_says_trouble_is_to_be_tried_again
 async def test_a_slow_slack_is_given_up_after_the_timeout(slack):
     hasty = SlackNotifier(SecretStr(slack.token), "#ops", base_url=slack.base_url, timeout=0.05)
     slack.hang()
-    with pytest.raises(UnavailableError, match=r"within 0\.05s; the message may have been posted") as caught:
+    with pytest.raises(UnavailableError, match=r"within 0\.05s; the message for #ops may have arrived") as caught:
         await hasty.deliver(HELLO)
     await hasty.aclose()
     assert caught.value.may_have_acted

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from autoscaler.adapters.terminal import TerminalNotifier
 from autoscaler.core.change import State
 from autoscaler.errors import UnavailableError
+from autoscaler.ports import EventKind
 from autoscaler.report import change_messages, messages
 from autoscaler.report.messages import Message, Tone
 from tests.support.stories import MINUTE, NOW, change, delivery
@@ -65,9 +66,10 @@ async def test_a_reply_to_a_thread_that_is_not_on_screen_says_which_one():
     stream = io.StringIO()
     notifier = TerminalNotifier(stream, width=64)
     await notifier.deliver(delivery(messages.notice("Other"), thread="chg_other"))
-    reference = await notifier.deliver(delivery(messages.notice("Reply"), parent="terminal:1"))
+    reply = delivery(messages.notice("Reply"), parent="terminal:1")
+    reference = await notifier.deliver(reply)
     assert stream.getvalue().endswith("\n#ops  in the thread of change chg_7f3a\n  ↳ 14:03 UTC  💬 Reply\n")
-    assert reference == "terminal:evt_1"
+    assert reference == f"terminal:{reply.event.id}"
 
 
 async def test_a_terminal_gets_colour_by_tone_and_a_file_gets_none(monkeypatch):
@@ -117,3 +119,10 @@ async def test_no_control_character_from_data_reaches_the_terminal(title, line, 
 
 async def test_what_looks_like_markup_is_shown_as_it_is():
     assert "[bold]x[/bold] :smile:" in await shown(io.StringIO(), (messages.notice("[bold]x[/bold] :smile:"), None))
+
+
+async def test_what_only_changes_the_first_message_is_not_printed():
+    stream = io.StringIO()
+    head = delivery(messages.notice("Head"), kind=EventKind.HEAD, parent="terminal:1")
+    assert await TerminalNotifier(stream, width=64).deliver(head) is None
+    assert stream.getvalue() == ""

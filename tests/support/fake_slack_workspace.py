@@ -123,6 +123,9 @@ class Workspace:
         self.views: list[dict[str, Any]] = []
         self.viewers: dict[str, str] = {}
         self.files: dict[str, File] = {}
+        self.knows_again = True
+        """Whether a `client_msg_id` that was sent before posts nothing new: the real one's documents only hint at it."""
+        self._sent: dict[str | None, str] = {}
         self._triggers: dict[str, Trigger] = {}
         self._responses: dict[str, ResponseUrl] = {}
         self._pulse = asyncio.Event()
@@ -156,7 +159,13 @@ class Workspace:
             raise SlackError("is_archived")
         if not channel.member:
             raise SlackError("not_in_channel")
-        return self.add_message(channel.id, arguments, **more)
+        key = arguments.get("client_msg_id") if self.knows_again else None
+        if (same := next((one for one in self.messages if one.ts == self._sent.get(key)), None)) is not None:
+            return same
+        posted = self.add_message(channel.id, arguments, **more)
+        if key:
+            self._sent[key] = posted.ts
+        return posted
 
     def add_message(self, channel: str, arguments: Arguments, **more: Any) -> Posted:
         thread = self.thread(channel, arguments)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 from autoscaler.core.change import Change, Direction, Rung
@@ -97,7 +98,16 @@ def alert_rule(name: str, when: str, do: object) -> Alert:
     return Alert.model_validate({"name": name, "when": when, "do": do})
 
 
+_NUMBERS = count(1)
+
+
 def delivery(message: Message, *, parent: str | None = None, thread: str | None = "chg_7f3a", **event: Any) -> Delivery:
     """One event on its way to #ops."""
-    fields = {"id": "evt_1", "at": NOW, "kind": EventKind.NOTICE, "service_id": "srv-1", "channel": "#ops"} | event
+    fields = {
+        "id": f"evt_{next(_NUMBERS)}",
+        "at": NOW,
+        "kind": EventKind.NOTICE,
+        "service_id": "srv-1",
+        "channel": "#ops",
+    } | event
     return Delivery(Event(message=message, thread=thread, **fields), attempts=0, parent=parent)

@@ -27,17 +27,20 @@ _STYLES: Mapping[Verb, str] = {
 _ESCAPED: Mapping[str, str] = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
-def blocks(message: Message, *, buttons: bool) -> list[Block]:
+def blocks(message: Message, *, buttons: bool, picture: str | None = None) -> list[Block]:
     """Header, lines, fields, small print, buttons. A title alone is one plain line: a step in a thread should not shout.
 
-    Without `buttons`, nobody would hear of them being pressed.
+    Without `buttons`, nobody would hear of them being pressed. `picture`: the id of a file in Slack.
     """
     headline = f"{SIGNS[message.tone]} {one_line(message.title)}"
-    if not (message.lines or message.fields or message.context or message.buttons):
+    if not (message.lines or message.fields or message.context or message.buttons or picture):
         return [_section(headline)]
     result: list[Block] = [{"type": "header", "text": _plain(headline, HEADER)}]
     if body := "\n".join(line for line in map(_tidy, message.lines) if line):
         result.append(_section(body))
+    if picture is not None:
+        alternative = _escape(cut(one_line(message.lines[0]) if message.lines else "a chart", CONTEXT, _size))
+        result.append({"type": "image", "slack_file": {"id": picture}, "alt_text": alternative or "a chart"})
     if message.fields:
         result.append({"type": "section", "fields": [_field(*field) for field in _fitting(message.fields)]})
     if context := one_line(message.context):

@@ -102,4 +102,5 @@ class SlackCheckup:
 
 
 def _channel(told: dict[str, Any]) -> ChannelSeen:
-    return ChannelSeen(str(told.get("name", "")), bool(told.get("is_archived")), bool(told.get("is_member")))
+    archived, member, private = (bool(told.get(f"is_{word}")) for word in ("archived", "member", "private"))
+    return ChannelSeen(str(told.get("name", "")), archived, member, private)

@@ -24,10 +24,10 @@ from autoscaler.adapters.slack.blocks import REASON, blocks, fallback, modal
 from autoscaler.adapters.slack.failures import SlackRefusedError, call
 from autoscaler.adapters.slack.payloads import Commanded, Heard, Pressed, Submitted, read
 from autoscaler.adapters.slack.quiet import quiet_logger
-from autoscaler.errors import OutsideError, StoreError, UnavailableError, UsageError
-from autoscaler.ports import Press, Room
+from autoscaler.errors import OutsideError, OverError, StoreError, UnavailableError, UsageError
+from autoscaler.ports import Press, Reply, Room
 from autoscaler.report import messages
-from autoscaler.report.messages import Message, Tone, Verb
+from autoscaler.report.messages import Tone, Verb
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,10 @@ SHORTEST_REST, LONGEST_REST = 2.0, 300.0
 """Seconds before it is tried again to connect for the first time."""
 _KEEPS = frozenset({Verb.APPROVE, Verb.SNOOZE, Verb.SCALE, Verb.GO_LIVE})
 """What has to be written down before it is acknowledged. `Reject` only asks why; the form's answer is what counts."""
-_NOT_NOTED = messages.notice("Not noted: my database does not answer. Please try again in a minute.", tone=Tone.BAD)
+_NOT_NOTED = Reply(
+    messages.notice("Not noted: my database does not answer. Please try again in a minute.", tone=Tone.BAD),
+    is_over=False,
+)
 
 
 class SlackListener:
@@ -112,7 +115,7 @@ class SlackListener:
                     await self._reply(heard, await _spoken(self._room.pressed(press)))
                 case Commanded():
                     await acknowledge()
-                    await self._reply(heard, await _spoken(self._room.said(heard.said)))
+                    await self._reply(heard, await _spoken(_heard(self._room, heard)))
                 case _:
                     await acknowledge()
         except StoreError as error:
@@ -131,9 +134,7 @@ class SlackListener:
             await self._reply(heard, _NOT_NOTED)
             return
         await acknowledge()
-        if press.verb is Verb.GO_LIVE and reply.tone is Tone.GOOD:
-            await self._respond(heard.response_url, _without_buttons(heard))
-        await self._reply(heard, reply, replaces=press.verb is Verb.SCALE and reply.tone is Tone.GOOD)
+        await self._reply(heard, reply)
 
     async def _ask_why_not(self, heard: Pressed, press: Press) -> None:
         try:
@@ -143,7 +144,8 @@ class SlackListener:
             await call(lambda: self._client.views_open(trigger_id=heard.trigger_id, view=view), what, TIMEOUT)
         except SlackRefusedError as error:
             log.warning("%s", error)
-            await self._reply(heard, messages.notice("That took too long: please press Reject again.", tone=Tone.BAD))
+            again = messages.notice("That took too long: please press Reject again.", tone=Tone.BAD)
+            await self._reply(heard, Reply(again, is_over=False))
         except (UsageError, OutsideError) as error:
             await self._reply(heard, _refusal(error))
 
@@ -155,15 +157,22 @@ class SlackListener:
         except (UsageError, OutsideError) as error:
             return {"response_action": "errors", "errors": {REASON: str(error)[:500]}}
         except (StoreError, TimeoutError):
-            return {"response_action": "errors", "errors": {REASON: _NOT_NOTED.title}}
+            return {"response_action": "errors", "errors": {REASON: _NOT_NOTED.message.title}}
         return None
 
-    async def _reply(self, heard: Heard | None, message: Message, *, replaces: bool = False) -> None:
-        if isinstance(heard, Pressed | Commanded):
-            content = {"text": fallback(message), "blocks": blocks(message, buttons=True)}
-            await self._respond(
-                heard.response_url, {"response_type": "ephemeral", "replace_original": replaces, **content}
-            )
+    async def _reply(self, heard: Heard | None, reply: Reply) -> None:
+        """What was shown to one person becomes the reply; what all see loses its buttons once they are of no use.
+
+        The thread's first message is edited as well, but not one that a worker posted which died before it wrote that down.
+        """
+        if not isinstance(heard, Pressed | Commanded):
+            return
+        is_theirs = isinstance(heard, Pressed) and heard.container.is_ephemeral
+        if reply.is_over and isinstance(heard, Pressed) and not is_theirs and heard.message.blocks:
+            await self._respond(heard.response_url, _without_buttons(heard))
+        content = {"text": fallback(reply.message), "blocks": blocks(reply.message, buttons=True)}
+        replaces = reply.is_over and is_theirs
+        await self._respond(heard.response_url, {"response_type": "ephemeral", "replace_original": replaces, **content})
 
     async def _respond(self, url: str, body: Mapping[str, Any]) -> None:
         """An answer that does not arrive is no reason to undo what was done."""
@@ -175,7 +184,11 @@ class SlackListener:
                 log.warning("Slack did not take an answer: %s", response.status_code)
 
 
-async def _spoken(answer: Awaitable[Message]) -> Message:
+async def _heard(room: Room, heard: Commanded) -> Reply:
+    return Reply(await room.said(heard.said), is_over=False)
+
+
+async def _spoken(answer: Awaitable[Reply]) -> Reply:
     """What to tell whoever asked, also where it was refused. Raises StoreError."""
     try:
         return await answer
@@ -183,9 +196,9 @@ async def _spoken(answer: Awaitable[Message]) -> Message:
         return _refusal(error)
 
 
-def _refusal(error: UsageError | OutsideError) -> Message:
+def _refusal(error: UsageError | OutsideError) -> Reply:
     again = " Please try again." if isinstance(error, UnavailableError) else ""
-    return messages.notice(f"{error}{again}", tone=Tone.BAD)
+    return Reply(messages.notice(f"{error}{again}", tone=Tone.BAD), is_over=isinstance(error, OverError))
 
 
 def _without_buttons(heard: Pressed) -> dict[str, Any]:

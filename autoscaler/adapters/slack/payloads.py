@@ -34,6 +34,10 @@ class _Message(BaseModel):
     blocks: list[dict[str, Any]] = []
 
 
+class _Container(BaseModel):
+    is_ephemeral: bool = False
+
+
 class Pressed(BaseModel):
     """A button or a menu of a message."""
 
@@ -43,6 +47,7 @@ class Pressed(BaseModel):
     trigger_id: str = ""
     response_url: str = ""
     message: _Message = _Message()
+    container: _Container = _Container()
 
     @property
     def press(self) -> Press | None:

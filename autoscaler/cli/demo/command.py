@@ -6,6 +6,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Coroutine
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ import httpx
 import typer
 
 from autoscaler.bootstrap import opened_store
-from autoscaler.cli.demo.processes import APP, Players, Stage, load, peak_memory, simulator, stage, worker
+from autoscaler.cli.demo.processes import APP, Players, Stage, load, peak_memory, say_yes, simulator, stage, worker
 from autoscaler.cli.demo.screen import Screen
 from autoscaler.core.change import Change, Direction, State
 from autoscaler.core.plans import same_plan
@@ -25,6 +26,7 @@ from autoscaler.settings import load_settings
 
 PATIENCE = 75.0
 """Seconds that each act may take; about 25 is usual."""
+VERIFIED = frozenset({State.WATCHING, State.DONE})
 QUIET, BUSY, CALM = 2, 18, 1
 """Users at once; the small plan serves about ten requests a second."""
 
@@ -95,14 +97,20 @@ async def _up_and_down(players: Players, scene: Stage, store: Store, screen: Scr
         await asyncio.sleep(3)  # the same load, seen on the larger plan
     async with load(players, scene, f"600s:{CALM}"):
         screen.act("Load falls", "the way down has longer windows, and all of its rules must hold.")
+        asked = await _change(players, store, Direction.DOWN, frozenset({State.PROPOSED}))
+        await asyncio.sleep(2)  # so that the question can be read
+        screen.act("Somebody answers", "in Slack they would press a button; on the command line it is:")
+        await say_yes(scene, asked.id, screen)
         down = await _change(players, store, Direction.DOWN)
         screen.confirmed(small, await _confirm(scene, small))
     await asyncio.sleep(2)  # the last message is on its way
     return up, down
 
 
-async def _change(players: Players, store: Store, direction: Direction) -> Change:
-    """Wait until a change this way has been verified. Raises DemoFailedError when it ends otherwise, or does not come."""
+async def _change(
+    players: Players, store: Store, direction: Direction, wanted: AbstractSet[State] = VERIFIED
+) -> Change:
+    """Wait until a change this way is so far. Raises DemoFailedError when it ends otherwise, or does not come."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if (lost := players.lost()) is not None:
@@ -110,7 +118,7 @@ async def _change(players: Players, store: Store, direction: Direction) -> Chang
         for change in await store.changes(limit=10):
             if change.direction is not direction:
                 continue
-            if change.state in {State.WATCHING, State.DONE}:
+            if change.state in wanted:
                 return change
             if change.state.is_final:
                 raise DemoFailedError(f"the change {direction} ended as {change.state}: {change.outcome}")

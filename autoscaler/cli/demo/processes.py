@@ -99,6 +99,7 @@ def stage(folder: Path, render: Render, columns: int) -> Stage:
         "RENDER": "",
         "RENDER_API_KEY": render.api_key,
         "RENDER_API_URL": render.api_url,
+        "WEBHOOK_URL": "",  # the story is made up, and the demo says that it is told here
         "DATABASE_URL": f"sqlite:///{folder / 'autoscaler.db'}",
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": str(columns),
@@ -165,6 +166,21 @@ async def load(players: Players, scene: Stage, stages: str) -> AsyncIterator[Non
     with (scene.folder / "load.log").open("ab") as log:
         async with players.play("the load generator", *command, stdout=log.fileno(), stderr=log.fileno()):
             yield
+
+
+async def say_yes(scene: Stage, change: str, screen: Screen) -> None:
+    """`autoscaler approve`, as somebody would type it. Raises AutoscalerError when it is not taken."""
+    words = ("approve", change, "--who", "ada")
+    screen.typed(f"autoscaler {' '.join(words)}")
+    command = (sys.executable, "-m", "autoscaler.cli.main", *words)
+    process = await asyncio.create_subprocess_exec(
+        *command, env=scene.environment, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    out, _ = await process.communicate()
+    for line in out.decode(errors="replace").splitlines():
+        screen.message(line)
+    if process.returncode != 0:
+        raise AutoscalerError(f"the answer was not taken: exit code {process.returncode}")
 
 
 def peak_memory(pid: int) -> int | None:

@@ -82,6 +82,10 @@ class Screen:
         """One line of what the bot tells the team."""
         self._console.print(Text.from_ansi(INDENT + line))
 
+    def typed(self, command: str) -> None:
+        """What somebody types."""
+        self._console.print(Text.assemble(INDENT, ("$ ", "dim"), (command, "bold")))
+
     def logged(self, line: str) -> None:
         """One log line of the worker: a pass moves the bars, a warning is shown."""
         try:

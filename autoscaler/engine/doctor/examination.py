@@ -23,6 +23,8 @@ class Outside:
     health: HealthPort
     slack: SlackSight | None
     """None without any token."""
+    messages: str | UsageError
+    """Where they go, for people; or why the webhook can't be used."""
     database: Callable[[], Awaitable[DatabaseSeen]]
     patience: float
     """Seconds for each question; a check that asks several things, or asks again, may take twice that."""
@@ -37,7 +39,7 @@ async def examine(path: Path, outside: Outside) -> list[Finding]:
         _render(files, outside, names),
         health.look(files, outside.health, once),
         guarded(database.CHECK, database.look(told, outside.database, outside.clock.now()), twice),
-        guarded(slack.BOT, slack.look(files, told, outside.slack, twice), 3 * twice),
+        guarded(slack.BOT, slack.look(files, told, outside.slack, outside.messages, twice), 3 * twice),
         guarded(buttons.BUTTONS, buttons.look_at_socket(told, outside.slack), twice),
         guarded(buttons.APPROVER, buttons.look_at_approvers(files, told, outside.slack, twice), 2 * twice),
         guarded(settings.CHECK, _now(files, told), twice),

@@ -8,7 +8,7 @@ from autoscaler.policyfile import PolicyFile
 from autoscaler.settings import Settings
 
 CHECK = "settings"
-_OWN = ("RENDER_API_KEY", "DATABASE_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN")
+_OWN = ("RENDER_API_KEY", "DATABASE_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "WEBHOOK_URL", "WEBHOOK_SECRET")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -28,14 +28,17 @@ def _secrets(files: Sequence[PolicyFile]) -> Iterator[Finding]:
 
 
 def _slack(files: Sequence[PolicyFile], settings: Settings) -> Iterator[Finding]:
-    if settings.slack_bot_token is not None or settings.slack_app_token is not None:
+    if settings.slack_bot_token is not None and settings.webhook_url is not None:
+        text = "SLACK_BOT_TOKEN and WEBHOOK_URL are both set: messages go to Slack alone"
+        yield warning(CHECK, text, "Unset the one that is not meant.")
+    if settings.slack_bot_token or settings.slack_app_token or settings.webhook_url:
         return  # one token without the other is told where that one is looked at
     places = [file.path for file in files if file.policy.notify.slack]
     if settings.slack_channel:
         places.insert(0, "SLACK_CHANNEL")
     if places:
         text = f"a Slack channel is named ({listed(places)}), but SLACK_BOT_TOKEN is not set"
-        yield warning(CHECK, text, "Set it (docs/operations.md), or leave the channel out.")
+        yield warning(CHECK, text, "Set it (docs/slack.md), or leave the channel out.")
 
 
 def _addresses(settings: Settings) -> Iterator[Finding]:

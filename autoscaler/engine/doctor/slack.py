@@ -4,16 +4,20 @@ import asyncio
 import re
 from collections.abc import Iterator, Sequence
 
-from autoscaler.engine.doctor.finding import Finding, guarded, listed, ok, skipped, warning, wrong
+from autoscaler.engine.doctor.finding import Finding, guarded, listed, of_error, ok, skipped, warning, wrong
 from autoscaler.engine.doctor.policies import channels_of
 from autoscaler.engine.room.approvers import GROUP
+from autoscaler.errors import UsageError
 from autoscaler.policyfile import PolicyFile
 from autoscaler.ports import BotSeen, Channels, ChannelSeen, Refused, SlackSight
 from autoscaler.settings import Settings
 
-BOT, CHANNEL = "slack bot", "channel"
+BOT, CHANNEL, WEBHOOK = "slack bot", "channel", "webhook"
 APPS = "https://api.slack.com/apps → your app"
 _TOKEN = f"{APPS} → OAuth & Permissions: copy the Bot User OAuth Token (xoxb-…) into SLACK_BOT_TOKEN."
+_ID_INSTEAD = (
+    "Write its id (C…) instead of its name: in Slack, click the channel's name; it stands at the end of About."
+)
 _KINDS = {
     "xapp-": "an app-level token (xapp-…): that one belongs into SLACK_APP_TOKEN",
     "xoxp-": "a user's token (xoxp-…), so the bot would speak as that user",
@@ -31,11 +35,15 @@ def kind_of(token: str) -> str:
 
 
 async def look(
-    files: Sequence[PolicyFile], settings: Settings, slack: SlackSight | None, patience: float
+    files: Sequence[PolicyFile],
+    settings: Settings,
+    slack: SlackSight | None,
+    messages: str | UsageError,
+    patience: float,
 ) -> list[Finding]:
-    """The bot first: what it can't do need not be tried."""
+    """The bot first: what it can't do need not be tried. `messages`: where they go."""
     if settings.slack_bot_token is None or slack is None:
-        return [_absent(settings)]
+        return [_absent(settings, messages)]
     token = settings.slack_bot_token.get_secret_value()
     if not token.startswith("xoxb-"):
         return [wrong(BOT, f"SLACK_BOT_TOKEN holds {kind_of(token)}", _TOKEN), _later(CHANNEL)]
@@ -47,10 +55,12 @@ async def look(
     return [*fine, *lacking, *await _channels(files, settings, slack, bot, patience)]
 
 
-def _absent(settings: Settings) -> Finding:
+def _absent(settings: Settings, messages: str | UsageError) -> Finding:
     if settings.slack_app_token is not None:
         return wrong(BOT, "SLACK_BOT_TOKEN is not set, and SLACK_APP_TOKEN is: `autoscaler run` won't start", _TOKEN)
-    return skipped(BOT, "SLACK_BOT_TOKEN is not set: messages appear in the worker's log")
+    if isinstance(messages, UsageError):
+        return of_error(WEBHOOK, messages)
+    return skipped(BOT, f"SLACK_BOT_TOKEN is not set: messages go to {messages}")
 
 
 def _later(check: str) -> Finding:
@@ -86,7 +96,14 @@ async def _channels(
     named = sorted(name for name in wanted if not _ID.fullmatch(name) and not _DIRECT.fullmatch(name))
     looks = [guarded(CHANNEL, _by_id(id_, slack, bot), patience, about=id_) for id_ in wanted if _ID.fullmatch(id_)]
     if named:
-        looks.append(guarded(CHANNEL, _by_name(named, slack, bot), patience, about=listed(named)))
+        looks.append(
+            guarded(
+                CHANNEL,
+                _by_name(named, slack, bot, listens=settings.slack_app_token is not None),
+                patience,
+                about=listed(named),
+            )
+        )
     found = [finding for each in await asyncio.gather(*looks) for finding in each]
     found += [ok(CHANNEL, "somebody's direct messages", about=name) for name in wanted if _DIRECT.fullmatch(name)]
     if nowhere:
@@ -107,7 +124,7 @@ async def _by_id(id_: str, slack: SlackSight, bot: BotSeen) -> list[Finding]:
     return [wrong(CHANNEL, f"Slack refuses to look at it ({seen.code})", f"{seen.fix}.", about=id_)]
 
 
-async def _by_name(names: Sequence[str], slack: SlackSight, bot: BotSeen) -> list[Finding]:
+async def _by_name(names: Sequence[str], slack: SlackSight, bot: BotSeen, *, listens: bool) -> list[Finding]:
     """All in one look through the workspace, as far as the bot may look."""
     scopes = bot.scopes or frozenset()
     kinds = [private for scope, private in (("channels:read", False), ("groups:read", True)) if scope in scopes]
@@ -117,11 +134,10 @@ async def _by_name(names: Sequence[str], slack: SlackSight, bot: BotSeen) -> lis
     for name in names:
         seen = by_name.get(name.removeprefix("#"))
         if seen is not None:
-            findings.append(_seen(name, seen, bot))
+            findings.append(_named_private(name) if seen.is_private and listens else _seen(name, seen, bot))
         elif not all(one.is_all for one in lists):
-            fix = "Write its id instead of its name: in Slack, click the channel's name; it stands at the end of About."
             text = f"is not among the first {len(by_name)} channels, and there are more"
-            findings.append(skipped(CHANNEL, text, fix, about=name))
+            findings.append(skipped(CHANNEL, text, _ID_INSTEAD, about=name))
         elif len(lists) < 2:
             findings.append(_unseen(name, bot, has_looked=bool(lists)))
         else:
@@ -137,6 +153,12 @@ def _seen(name: str, seen: ChannelSeen, bot: BotSeen) -> Finding:
     if not seen.is_member:
         return wrong(CHANNEL, f"the bot is not in it{shown}", f"{_invite(bot)}.", about=name)
     return ok(CHANNEL, f"the bot is in it{shown}", about=name)
+
+
+def _named_private(name: str) -> Finding:
+    """Slack tells commands no name of a private channel, so the service can't be found by it."""
+    text = "is private and named by its name: commands that are typed there are not known to be of this service"
+    return warning(CHANNEL, text, _ID_INSTEAD, about=name)
 
 
 def _unknown(name: str, bot: BotSeen) -> Finding:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from autoscaler.core.change import Change, State
 from autoscaler.core.consent import Answer, Snooze, expires_at, is_about
+from autoscaler.engine.asking import as_people_have_it
 from autoscaler.engine.events import event
-from autoscaler.errors import RefusedError, UsageError
+from autoscaler.errors import OverError, RefusedError, UsageError
 from autoscaler.ports import Event, EventKind, Store
-from autoscaler.report.answers import said
+from autoscaler.report.answers import said, spoken
 from autoscaler.report.heads import head
 from autoscaler.report.units import format_time
 
@@ -21,6 +22,11 @@ class Answered:
     answers: tuple[Answer, ...]
     """All that were given, in order."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody else needs to answer."""
+        return _is_answered(self.change, self.answers, yes=True)
+
 
 async def asked(word: str, store: Store) -> Change:
     """The change of that id, or the one of that service that waits. Raises UsageError, RefusedError and StoreError."""
@@ -29,7 +35,7 @@ async def asked(word: str, store: Store) -> Change:
     if found is not None:
         return found
     if (over := await store.change(word)) is not None:
-        raise RefusedError(f"{over.id} waits for nobody: {said(over, await store.answers(over.id))}")
+        raise OverError(f"{over.id} waits for nobody: {said(over, await store.answers(over.id))}")
     names = ", ".join(f"{one.id} ({one.service} {one.origin.tier} → {one.target.tier})" for one in waiting)
     raise UsageError(f"'{word}' waits for no answer. What does: {names or 'nothing at present'}.")
 
@@ -39,6 +45,8 @@ async def answer(change: Change, word: Answer, store: Store) -> Answered:
     before = await store.answers(change.id)
     if mine := next((one for one in before if one.who == word.who), None):
         raise RefusedError(f"{mine.called} said {'yes' if mine.yes else 'no'} already: each answer counts once.")
+    if _is_answered(change, before, yes=word.yes):
+        raise OverError(f"{spoken(before)}, and it acts on that at its next poll.")
     await _still_wanted(change, store, word.at)
 
     def tell(stands: Change, answers: Sequence[Answer]) -> tuple[Event, ...]:
@@ -47,8 +55,14 @@ async def answer(change: Change, word: Answer, store: Store) -> Answered:
 
     stands, answers = await store.answer(word, tell)
     if stands is None or stands.state is not State.PROPOSED:
-        raise RefusedError(f"{change.id} waits for nobody any more: {said(stands or change, answers)}")
+        raise OverError(f"{change.id} waits for nobody any more: {said(stands or change, answers)}")
     return Answered(stands, tuple(answers))
+
+
+def _is_answered(change: Change, answers: Sequence[Answer], *, yes: bool) -> bool:
+    """Whether one more answer makes no difference. A No does as long as nothing has begun."""
+    needed = change.question.needed if change.question else 1
+    return any(not one.yes for one in answers) or (yes and len(answers) >= needed)
 
 
 async def snooze(change: Change, word: Snooze, store: Store) -> None:
@@ -61,16 +75,17 @@ async def snooze(change: Change, word: Snooze, store: Store) -> None:
 
     stands = await store.snooze(word, tell)
     if stands is None or stands.state is not State.PROPOSED:
-        raise RefusedError(f"{change.id} waits for nobody any more: {said(stands or change, ())}")
+        raise OverError(f"{change.id} waits for nobody any more: {said(stands or change, ())}")
 
 
 async def _still_wanted(change: Change, store: Store, now: int) -> None:
     """By what the worker saw last."""
-    until = expires_at(change.question) if change.question else None
+    asked = (await as_people_have_it(change, store)).question
+    until = expires_at(asked) if asked else None
     if until is not None and now >= until:
-        raise RefusedError(f"{change.id} has expired at {format_time(until, now)}: nobody had answered by then.")
+        raise OverError(f"{change.id} has expired at {format_time(until, now)}: nobody had answered by then.")
     last = next((one for one in await store.last_verdicts() if one.service_id == change.service_id), None)
     if last is not None and not is_about(change, last, change.policy_digest):
-        raise RefusedError(
+        raise OverError(
             f"{change.service} does not need it any more (now: {last.why.value.replace('_', ' ')}). Nothing to do: the question is withdrawn."
         )

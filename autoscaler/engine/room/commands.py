@@ -153,9 +153,7 @@ class Commands:
     async def _approved(self, said: Said, word: str) -> Known:
         """The service that is meant, for one of its approvers. Raises RefusedError for anybody else."""
         one = await self._one(said, word)
-        if one.file is None:
-            raise UsageError(f"No policy looks after {one.name}.")
-        await need_approver(one.file, said.by, self._desk.groups)
+        await need_approver(one, said.by, self._desk.groups)
         return one
 
     async def _one(self, said: Said, word: str) -> Known:
@@ -183,7 +181,7 @@ class Commands:
 
     async def _approves(self, one: Known, said: Said) -> bool:
         try:
-            return one.file is not None and await is_approver(one.file, said.by, self._desk.groups)
+            return await is_approver(one, said.by, self._desk.groups)
         except OutsideError:  # a group that can't be read lets nobody in
             return False
 

@@ -15,7 +15,7 @@ from autoscaler.engine.room.desk import Desk, called
 from autoscaler.engine.room.scaling import Shown, begin_shown
 from autoscaler.errors import RefusedError, UsageError
 from autoscaler.policyfile import PolicyFile
-from autoscaler.ports import Event, EventKind, Person, Press, Said
+from autoscaler.ports import Event, EventKind, Person, Press, Reply, Said
 from autoscaler.report import messages
 from autoscaler.report.answers import then
 from autoscaler.report.change_messages import SNOOZES
@@ -40,33 +40,33 @@ class ControlRoom:
         change = await self._asked_of(press)
         return messages.notice(f"{change.service} stays on {change.origin.tier}", change.reason)
 
-    async def pressed(self, press: Press) -> Message:
+    async def pressed(self, press: Press) -> Reply:
         """Do it, and say what came of it."""
         match press.verb:
             case Verb.APPROVE | Verb.REJECT:
                 return await self._answer(press)
             case Verb.SNOOZE:
-                return await self._snooze(press)
+                return Reply(await self._snooze(press))
             case Verb.WHY:
-                return await self._why(press)
+                return Reply(await self._why(press), is_over=False)
             case Verb.SCALE:
-                return await begin_shown(Shown.read(press.subject), press.by, self._desk)
+                return Reply(await begin_shown(Shown.read(press.subject), press.by, self._desk))
             case Verb.GO_LIVE:
-                return await self._go_live(press)
+                return Reply(await self._go_live(press))
 
     async def _asked_of(self, press: Press) -> Change:
         """The change that waits, if it waits for the one who pressed."""
         change = await answering.asked(press.subject, self._desk.store)
-        file = await self._desk.policy_of(change.service_id, change.service)
-        await need_approver(file, press.by, self._desk.groups)
+        await need_approver(await self._desk.service(change.service_id), press.by, self._desk.groups)
         return change
 
-    async def _answer(self, press: Press) -> Message:
+    async def _answer(self, press: Press) -> Reply:
         change, now = await self._asked_of(press), self._desk.clock.now()
         word = Answer(change.id, press.by.id, press.verb is Verb.APPROVE, now, press.reason, press.by.name)
         done = await answering.answer(change, word, self._desk.store)
         noted = "yes" if word.yes else "no"
-        return messages.notice(f"Noted: you say {noted}. {then(done.change, done.answers)}", tone=Tone.GOOD)
+        message = messages.notice(f"Noted: you say {noted}. {then(done.change, done.answers)}", tone=Tone.GOOD)
+        return Reply(message, is_over=done.is_over)
 
     async def _snooze(self, press: Press) -> Message:
         if press.choice not in {value for _, value in SNOOZES}:
@@ -79,17 +79,15 @@ class ControlRoom:
 
     async def _why(self, press: Press) -> Message:
         change = await self._desk.store.change(press.subject)
-        one = next((one for one in await self._desk.known() if change and change.service_id in one.words), None)
-        if one is None:
-            raise RefusedError("This is about a service that nobody looks after any more.")
-        return explanation_message(await self._desk.explain(one))
+        if change is None:
+            raise RefusedError(f"I know of no change {press.subject[:40]}.")
+        return explanation_message(await self._desk.explain(await self._desk.service(change.service_id)))
 
     async def _go_live(self, press: Press) -> Message:
         service_id, _, digest = press.subject.partition(" ")
         desk, now = self._desk, self._desk.clock.now()
-        file = await desk.policy_of(service_id, service_id)
-        await need_approver(file, press.by, desk.groups)
-        service = file.policy.service.label
+        one = await desk.service(service_id)
+        file = await need_approver(one, press.by, desk.groups)
         if file.policy.mode is not Mode.OBSERVE:
             raise RefusedError(f"{file.path} says `mode: {file.policy.mode}` already.")
         if file.digest != digest:
@@ -97,14 +95,14 @@ class ControlRoom:
                 f"{file.path} was edited since this was asked: the next digest asks about it as it is now."
             )
         await desk.store.go_live(
-            GoneLive(service_id, digest, now, called(press.by)), _gone_live(file, service_id, press.by, now)
+            GoneLive(service_id, digest, now, called(press.by)), _gone_live(one.name, file, service_id, press.by, now)
         )
-        return messages.notice(f"{service} is live: from its next poll on I act on it.", tone=Tone.GOOD)
+        return messages.notice(f"{one.name} is live: from its next poll on I act on it.", tone=Tone.GOOD)
 
 
-def _gone_live(file: PolicyFile, service_id: str, who: Person, now: int) -> Event:
+def _gone_live(service: str, file: PolicyFile, service_id: str, who: Person, now: int) -> Event:
     message = messages.notice(
-        f"{file.policy.service.label} goes live: from now on I act on it",
+        f"{service} goes live: from now on I act on it",
         f"By {who.name or who.id}. It lasts as long as {file.path} stays as it is: write `mode: act` there, so that the file says so too.",
         "`pause` stops me at any time.",
         tone=Tone.GOOD,

@@ -30,12 +30,12 @@ class Desk:
         """Every service, by name. Raises StoreError."""
         return known_services(await self.store.last_verdicts(), self.files())
 
-    async def policy_of(self, service_id: str, name: str) -> PolicyFile:
-        """The policy that looks after it now. Raises RefusedError and StoreError."""
+    async def service(self, service_id: str) -> Known:
+        """What is known of it now. Raises RefusedError and StoreError."""
         found = next((one for one in await self.known() if service_id in one.words), None)
-        if found is None or found.file is None:
-            raise RefusedError(f"No policy looks after {name} any more.")
-        return found.file
+        if found is None:
+            raise RefusedError(f"Nobody looks after {service_id} any more.")
+        return found
 
     async def explain(self, one: Known) -> Explanation:
         """As of now, by what its worker has recorded. Raises UsageError and StoreError."""

@@ -47,18 +47,16 @@ class Shown:
 
 async def show(one: Known, tier: str, by: Person, desk: Desk) -> Message:
     """What it would do, with the button that begins it. Raises UsageError, RefusedError, UnavailableError and StoreError."""
-    if one.file is None:
-        raise UsageError(f"No policy looks after {one.name}: it says which tiers there are.")
-    await need_approver(one.file, by, desk.groups)
+    file = await need_approver(one, by, desk.groups)
     now = desk.clock.now()
-    sight, change = await _change(one.file, tier, by, desk, f"chg-{uuid.uuid4().hex[:12]}")
+    sight, change = await _change(file, tier, by, desk, f"chg-{uuid.uuid4().hex[:12]}")
     button = Shown(change.id, change.service_id, now + GOOD_FOR, _step(change), tier)
     return Message(
         title=f"{change.service}: {change.origin.tier} → {change.target.tier}?",
         tone=Tone.ASK,
         lines=(
             *(f"{line.sign} {line.what}: {line.text}".strip() for line in lines(change, around(sight, change))),
-            afterwards(change, one.file.policy.guards.respect),
+            afterwards(change, file.policy.guards.respect),
         ),
         context="Nothing is changed until you press. Good for ten minutes.",
         buttons=(Button(Verb.SCALE, f"Scale to {tier}", button.words),),
@@ -71,8 +69,7 @@ async def begin_shown(shown: Shown, by: Person, desk: Desk) -> Message:
         raise RefusedError(f"{shown.change_id} has begun already: each press counts once.")
     if desk.clock.now() >= shown.until:
         raise RefusedError("This was shown more than ten minutes ago: ask with `/autoscaler scale` again.")
-    file = await desk.policy_of(shown.service_id, shown.service_id)
-    await need_approver(file, by, desk.groups)
+    file = await need_approver(await desk.service(shown.service_id), by, desk.groups)
     sight, change = await _change(file, shown.tier, by, desk, shown.change_id)
     if _step(change) != shown.step:
         raise RefusedError(

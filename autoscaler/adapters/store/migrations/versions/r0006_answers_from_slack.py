@@ -1,4 +1,4 @@
-"""Questions that rest for a while, and policies that somebody let act. From this revision on a message may hold buttons."""
+"""Questions that rest for a while, and policies that somebody let act. From this revision on a message may hold buttons and a chart."""
 
 import sqlalchemy as sa
 from alembic import op
