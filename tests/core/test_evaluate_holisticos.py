@@ -227,4 +227,5 @@ def test_the_demo_goes_up_in_seconds_and_comes_down_in_seconds():
     assert play.until(
         lambda decision: decision.ask is Ask.DOWN, hours=0.1, requests=4, seconds=0.1, memory=100 * MB
     ) in range(15 * SECOND, 30 * SECOND)
-    assert judge(DEMO, play.decision, facts()).goes
+    asked = judge(DEMO, play.decision, facts())
+    assert [blocker.why for blocker in asked.blockers] == [Why.APPROVAL_REQUIRED]

@@ -172,7 +172,9 @@ async def test_the_second_click_is_told_what_the_first_did(room, asked):
     assert late.acked
     assert [one.who for one in await room.rig.store.answers(change.id)] == [ADA]
     word = Answer(change.id, GRACE, yes=True, at=room.rig.clock.now())
-    with pytest.raises(OverError, match=r"^ada said yes at .* UTC, and it acts on that at its next poll\.$"):
+    with pytest.raises(
+        OverError, match=r"^ada said yes at .* UTC, and the worker acts on that at the service.s next poll\.$"
+    ):
         await answer(change, word, room.rig.store)
 
 

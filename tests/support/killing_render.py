@@ -162,6 +162,7 @@ class Place:
         (change,), events = _values(self.database, Change), _values(self.database, Event)
         assert all(event.thread == change.id for event in events), f"something else was told: {told}"
         wanted = [fallback(event.message) for event in events]
+        wanted[0] = fallback([event.head or event.message for event in events if event.head or event is events[0]][-1])
         assert [one for one, _ in groupby(told)] == wanted, (told, wanted)
         assert len(told) - len(wanted) <= len(self.kills), told
 

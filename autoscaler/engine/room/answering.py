@@ -46,7 +46,7 @@ async def answer(change: Change, word: Answer, store: Store) -> Answered:
     if mine := next((one for one in before if one.who == word.who), None):
         raise RefusedError(f"{mine.called} said {'yes' if mine.yes else 'no'} already: each answer counts once.")
     if _is_answered(change, before, yes=word.yes):
-        raise OverError(f"{spoken(before)}, and it acts on that at its next poll.")
+        raise OverError(f"{spoken(before)}, and the worker acts on that at the service's next poll.")
     await _still_wanted(change, store, word.at)
 
     def tell(stands: Change, answers: Sequence[Answer]) -> tuple[Event, ...]:
