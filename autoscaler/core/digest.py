@@ -2,20 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
-from autoscaler.core.calendar import WeeklyHours
 from autoscaler.core.change import Change
-from autoscaler.core.durations import DAY, WEEK
+from autoscaler.core.durations import DAY
 from autoscaler.core.evaluate import Ask
 from autoscaler.core.guards import Verdict
 from autoscaler.core.policy import Mode, Policy
 from autoscaler.core.savings import Period
 from autoscaler.core.why import Why
 
-NINE, TEN = 9 * 60, 10 * 60
-"""It comes at nine; a worker that was away then sends it when it is back."""
+NINE = time(9)
 UTC_ZONE = ZoneInfo("UTC")
 OBSERVED = 7 * DAY
 """How long a policy has to have observed before it is offered to go live."""
@@ -74,25 +73,22 @@ class Digest:
 def begin_and_end(policy: Policy, now: int) -> tuple[int, int] | None:
     """The last whole day or week whose digest is due; None where the policy wants none.
 
-    It is due at nine, in the zone of the hours in which people may be asked, else in UTC; a week's on Monday.
+    It is due at nine, in the zone of the hours in which people may be asked, else in UTC; a week's on Monday. A worker that was
+    away then sends it when it is back.
     """
     if policy.notify.digest == "off":
         return None
     zone = policy.approval.ask.zone if policy.approval.ask else UTC_ZONE
-    is_daily = policy.notify.digest == "daily"
-    days = frozenset(range(7)) if is_daily else frozenset({0})
-    hours = WeeklyHours("digest", days, NINE, TEN, zone)
-    starts = _starts(hours, now - 2 * WEEK - DAY, now)
-    return (starts[-2], starts[-1]) if len(starts) > 1 else None
+    days = 1 if policy.notify.digest == "daily" else 7
+    today = datetime.fromtimestamp(now / 1000, zone).date()
+    last = today if days == 1 else today - timedelta(days=today.weekday())
+    if _at_nine(last, zone) > now:
+        last -= timedelta(days=days)
+    return _at_nine(last - timedelta(days=days), zone), _at_nine(last, zone)
 
 
-def _starts(hours: WeeklyHours, since: int, now: int) -> list[int]:
-    found: list[int] = []
-    at: int | None = hours.next_end(since)
-    while at is not None and (start := hours.next_start(at)) is not None and start <= now:
-        found.append(start)
-        at = hours.next_end(start)
-    return found
+def _at_nine(day: date, zone: ZoneInfo) -> int:
+    return round(datetime.combine(day, NINE, zone).timestamp() * 1000)
 
 
 def held_within(verdicts: Sequence[Verdict], begin: int, end: int) -> tuple[Held, ...]:

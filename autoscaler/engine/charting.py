@@ -1,6 +1,7 @@
 """The picture that goes with the first message of a change: how the metric that asks for it went."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +10,8 @@ from autoscaler.core.observations import Observation
 from autoscaler.engine.managed import Managed
 from autoscaler.ports import Event, EventKind, History
 from autoscaler.report.reason_chart import charted_since, reason_chart
+
+log = logging.getLogger(__name__)
 
 _FIRST = frozenset({EventKind.ASKED, EventKind.CHANGE_STARTED})
 
@@ -29,7 +32,11 @@ async def charted(
         return tuple(events)
     seen = [*await history.observations(managed.service_id, since), *unrecorded]
     tenancy = await history.tier_changes(managed.service_id)
-    chart = await asyncio.to_thread(reason_chart, managed.policy, verdict, seen, tenancy)
+    try:
+        chart = await asyncio.to_thread(reason_chart, managed.policy, verdict, seen, tenancy)
+    except Exception:  # no picture is worth a change that does not begin
+        log.exception("%s: its chart can't be made: this is a bug, please report it", managed.seen.name)
+        return tuple(events)
     return tuple(
         replace(event, message=replace(event.message, chart=chart)) if _wants_one(event) else event for event in events
     )
