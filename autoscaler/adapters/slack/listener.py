@@ -38,6 +38,10 @@ SHORTEST_REST, LONGEST_REST = 2.0, 300.0
 """Seconds before it is tried again to connect for the first time."""
 _KEEPS = frozenset({Verb.APPROVE, Verb.SNOOZE, Verb.SCALE, Verb.GO_LIVE})
 """What has to be written down before it is acknowledged. `Reject` only asks why; the form's answer is what counts."""
+_APP_TOKEN = (
+    "Slack refuses SLACK_APP_TOKEN: that has to be the app-level token (xapp-…, on the app's page under Basic Information → "
+    "App-Level Tokens, with the scope connections:write); `autoscaler doctor` checks it"
+)
 _NOT_NOTED = Reply(
     messages.notice("Not noted: my database does not answer. Please try again in a minute.", tone=Tone.BAD),
     is_over=False,
@@ -57,6 +61,14 @@ class SlackListener:
 
     async def run(self) -> None:
         """Listen until it is cancelled. It connects again by itself; that Slack is away stops nothing else."""
+        while True:
+            try:
+                await self._listen()
+            except Exception:
+                log.exception("no buttons and no commands for a while: this is a bug, please report it")
+                await asyncio.sleep(LONGEST_REST)
+
+    async def _listen(self) -> None:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session:
             self._client.session = session
             socket = SocketModeClient(
@@ -86,7 +98,8 @@ class SlackListener:
                 )
                 return str(response["url"])
             except OutsideError as error:
-                log.error("no buttons and no commands yet: %s", error)  # noqa: TRY400 - the text says all
+                said = f"{_APP_TOKEN} ({error.code})" if isinstance(error, SlackRefusedError) else str(error)
+                log.error("no buttons and no commands yet: %s", said)  # noqa: TRY400 - the text says all
                 await asyncio.sleep(rest if error.retry_after is None else error.retry_after)
                 rest = min(2 * rest, LONGEST_REST)
 
