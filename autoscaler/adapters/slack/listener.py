@@ -38,7 +38,7 @@ SHORTEST_REST, LONGEST_REST = 2.0, 300.0
 """Seconds before it is tried again to connect for the first time."""
 _KEEPS = frozenset({Verb.APPROVE, Verb.SNOOZE, Verb.SCALE, Verb.GO_LIVE})
 """What has to be written down before it is acknowledged. `Reject` only asks why; the form's answer is what counts."""
-_APP_TOKEN = (
+_REFUSED = (
     "Slack refuses SLACK_APP_TOKEN: that has to be the app-level token (xapp-…, on the app's page under Basic Information → "
     "App-Level Tokens, with the scope connections:write); `autoscaler doctor` checks it"
 )
@@ -98,7 +98,7 @@ class SlackListener:
                 )
                 return str(response["url"])
             except OutsideError as error:
-                said = f"{_APP_TOKEN} ({error.code})" if isinstance(error, SlackRefusedError) else str(error)
+                said = f"{_REFUSED} ({error.code})" if isinstance(error, SlackRefusedError) else str(error)
                 log.error("no buttons and no commands yet: %s", said)  # noqa: TRY400 - the text says all
                 await asyncio.sleep(rest if error.retry_after is None else error.retry_after)
                 rest = min(2 * rest, LONGEST_REST)
