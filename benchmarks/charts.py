@@ -10,15 +10,13 @@ import argparse
 import math
 import statistics
 import struct
-import subprocess
-import sys
 import tempfile
 import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
+from support.memory import resident_megabytes
 from support.tables import median_and_quartiles, print_machine, print_table
 
 from autoscaler.adapters.pictures import png
@@ -79,19 +77,6 @@ def milliseconds(work: Callable[[], object], rounds: int) -> list[float]:
         work()
         spent.append((time.process_time() - began) * 1000)
     return spent
-
-
-def resident_megabytes(statements: str, picture: str) -> float:
-    """Resident memory of a fresh Python after the statements, looked at from outside."""
-    script = f"{statements}\nprint(flush=True)\ninput()"
-    command = [sys.executable, "-c", script, picture]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own interpreter, constant scripts
-        assert process.stdin
-        assert process.stdout
-        assert process.stdout.readline() == "\n", f"this failed, see above: {statements}"
-        size = float(psutil.Process(process.pid).memory_info().rss)
-        process.communicate("\n")
-    return size / _MB
 
 
 def pixels_of(picture: bytes) -> bytes:

@@ -14,12 +14,11 @@ import gc
 import json
 import random
 import statistics
-import subprocess
-import sys
 import time
 from contextlib import suppress
 
 import psutil
+from support.memory import resident_megabytes
 from support.peers import starter
 from support.tables import median_and_quartiles, print_machine, print_table
 from support.traffic import HEALTH, App, Receive, Scope, Send, bare, body_of, discard, headers_of_now, receive
@@ -53,19 +52,6 @@ class Clock:
     def __call__(self) -> float:
         """The time in seconds."""
         return self.now
-
-
-def resident_megabytes(statements: str) -> float:
-    """Resident memory of a fresh Python after the statements, looked at from outside."""
-    script = f"{statements}\nprint(flush=True)\ninput()"
-    command = [sys.executable, "-c", script]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own interpreter, constant scripts
-        assert process.stdin
-        assert process.stdout
-        assert process.stdout.readline() == "\n", f"this failed, see above: {statements}"
-        size = float(psutil.Process(process.pid).memory_info().rss)
-        process.communicate("\n")
-    return size / _MB
 
 
 def print_imports(starts: int) -> None:
