@@ -89,7 +89,7 @@ class SocketMode(Workspace):
 
     async def connected(self, n: int = 1) -> None:
         """Until that many connections are up."""
-        await self.until(lambda: len(self._links) >= n)
+        await self.until(lambda: len(self._links) >= n, timeout=30)  # a worker's process may be slow to start
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
         """Tell every connection that it will be closed, and close it unless the app does; a warning is only a warning."""
