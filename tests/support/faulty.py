@@ -58,7 +58,7 @@ REFUSED = frozenset({"402", "404", "410"})
 MET = "calls that went wrong"
 HOUR, STEP, SEARCH = 3600, 10, 60
 MOST_STEPS = 400
-PATIENCE = 0.2
+PATIENCE = 0.4
 """Seconds that a call may take; what is slow by chance is one more fault."""
 CHOSEN = tuple(
     scene
