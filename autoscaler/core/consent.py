@@ -109,11 +109,12 @@ def settled(change: Change, answers: Sequence[Answer], verdict: Verdict, digest:
         raise ValueError(f"change {change.id} asks nothing")
     if no := next((one for one in answers if not one.yes), None):
         return _over(change, State.REJECTED, f"{no.called} said no" + (f": {no.reason}" if no.reason else ""), now)
-    if not is_about(change, verdict, digest):
-        return _over(change, State.SUPERSEDED, _moot(change, verdict, digest), now)
     until = expires_at(asked)
     said = sorted({one.who: one for one in answers if until is None or one.at < until}.values(), key=lambda one: one.at)
-    if len(said) >= asked.needed:
+    is_enough = len(said) >= asked.needed
+    if not is_about(change, verdict, digest) or (verdict.goes and not is_enough):
+        return _over(change, State.SUPERSEDED, _moot(change, verdict, digest), now)
+    if is_enough:
         return _agreed(change, asked, verdict, said[asked.needed - 1].at, " and ".join(one.called for one in said))
     if until is None or now < until:
         return None
@@ -142,6 +143,8 @@ def _moot(change: Change, verdict: Verdict, digest: str) -> str:
         return f"it runs on {verdict.tier or 'another plan'} meanwhile"
     if verdict.ask is Ask.HOLD:
         return "nothing asks for it any more" if change.direction is Direction.UP else "the load rose meanwhile"
+    if verdict.goes and is_about(change, verdict, digest):
+        return "it needs nobody's yes any more"  # it begins by itself: two changes would be one too many
     return "another step is needed now"
 
 

@@ -31,6 +31,11 @@ class Asked:
     waits: Change | None = None
     """The one that waits for an answer after this pass."""
 
+    @property
+    def agreed(self) -> Change | None:
+        """The one that begins, since people said yes."""
+        return self.moved if self.moved is not None and self.moved.state is State.APPROVED else None
+
 
 async def ask(managed: Managed, verdict: Verdict, begin: Callable[[], Change], store: History) -> Asked:
     """`begin`: the change as it would begin now. Raises StoreError."""

@@ -53,8 +53,10 @@ class Ticker:
         async with managed.in_step(self._store, self._clock.now()):
             result = await self.judge(managed, observations)
             preempts = bool(result.verdict.preempts) and not self._dry_run
-            change = None if self._dry_run or preempts else result.change
             asked = Asked() if self._dry_run else await self._ask(managed, result.verdict)
+            if asked.agreed is not None:  # they said yes to this very change: no second one begins beside it
+                result = replace(result, change=asked.agreed)
+            change = None if self._dry_run or preempts or asked.agreed else result.change
             events = (*self._events(managed, result, change, asked), *asked.events)
             events = await charted(events, managed, result.verdict, self._store, observations)
             record = PassRecord(
@@ -68,7 +70,9 @@ class Ticker:
             )
             try:
                 await self._store.record(record)
-            except ChangeOpenError:  # another worker was first: its change stands, ours never was
+            except (
+                ChangeOpenError
+            ):  # another worker was first: its change stands, ours never was
                 told = tuple(self._events(managed, result, None, Asked()))
                 await self._store.record(PassRecord(managed.service_id, observations, result.verdict, events=told))
                 result = replace(result, change=None)
