@@ -30,6 +30,8 @@ class Asked:
     events: tuple[Event, ...] = ()
     waits: Change | None = None
     """The one that waits for an answer after this pass."""
+    counted: int | None = None
+    """How many answers its end rests on: one more that comes in between is not passed over."""
 
     @property
     def agreed(self) -> Change | None:
@@ -50,7 +52,9 @@ async def ask(managed: Managed, verdict: Verdict, begin: Callable[[], Change], s
         return Asked(moved=before if before != managed.proposal else None, events=again, waits=before)
     entry, event = await _moved(managed, before, after, store, verdict.at)
     new = _new(managed, verdict, begin) if after.state is State.SUPERSEDED else Asked()
-    return Asked(new.proposed, after, (entry,), (event, *new.events), new.waits)
+    # What the facts have ended is over whatever people say: no click holds up what begins in its place.
+    counted = None if after.state is State.SUPERSEDED else len(answers)
+    return Asked(new.proposed, after, (entry,), (event, *new.events), new.waits, counted)
 
 
 async def withdraw(managed: Managed, store: Store, now: int) -> None:

@@ -67,12 +67,13 @@ class Ticker:
                 events,
                 asked.moved,
                 asked.journal,
+                asked.counted,
             )
             try:
                 await self._store.record(record)
             except (
                 ChangeOpenError
-            ):  # another worker was first: its change stands, ours never was
+            ):  # another worker was first: its change stands, ours never was; or a click, and the next pass counts it
                 told = tuple(self._events(managed, result, None, Asked()))
                 await self._store.record(PassRecord(managed.service_id, observations, result.verdict, events=told))
                 result = replace(result, change=None)
