@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from autoscaler.adapters.slack.notifier import PATIENCE
+from autoscaler.engine.outbox import deliver
 from autoscaler.errors import UnavailableError
 from autoscaler.report import change_messages
 from autoscaler.report.messages import Verb
@@ -63,3 +64,13 @@ async def test_a_file_that_slack_does_not_show_yet_is_waited_for_and_then_left_o
     assert len(slack.files) == 1, "it is sent once"
     await notifier.deliver(replace(waiting, attempts=PATIENCE + 1))
     assert pictures(slack.messages[0]) == []
+
+
+async def test_a_file_that_somebody_deleted_is_left_out_of_the_edit_and_holds_no_thread_up(tmp_path, slack):
+    async with slack_room(tmp_path, slack) as room:
+        await room.until_asked()
+        await room.press(ADA, Verb.APPROVE)
+        slack.refuse("invalid_blocks", method="chat.update")
+        await deliver(room.rig.store, room.rig.told, room.rig.clock)
+        assert pictures(room.head) == []
+        assert "ada said yes at" in room.head.blocks[1]["text"]["text"]

@@ -100,16 +100,21 @@ class SlackNotifier:
     async def _edit(self, reference: str, message: Message) -> None:
         channel, posted_at, picture = _parts(reference)
         try:
-            await call(
-                lambda: self._http().chat_update(
-                    channel=channel, ts=posted_at, parse="none", **self._content(message, picture)
-                ),
-                f"the edit of a message in {channel}",
-                self._timeout,
-            )
+            await self._update(channel, posted_at, message, picture)
         except SlackRefusedError as error:
-            if error.code not in _NOT_EDITABLE:
+            if picture is not None and error.code == "invalid_blocks":  # somebody deleted the file: the words go on
+                await self._edit(f"{channel}:{posted_at}", message)
+            elif error.code not in _NOT_EDITABLE:
                 raise
+
+    async def _update(self, channel: str, posted_at: str, message: Message, picture: str | None) -> None:
+        await call(
+            lambda: self._http().chat_update(
+                channel=channel, ts=posted_at, parse="none", **self._content(message, picture)
+            ),
+            f"the edit of a message in {channel}",
+            self._timeout,
+        )
 
     def _content(self, message: Message, picture: str | None) -> dict[str, Any]:
         return {"text": fallback(message), "blocks": blocks(message, buttons=self._buttons, picture=picture)}
