@@ -13,6 +13,9 @@ from autoscaler.report.answers import said, spoken
 from autoscaler.report.heads import head
 from autoscaler.report.units import format_time
 
+MOST_NAMED, MOST_WAITING = 20, 10_000
+"""One a service: all that wait are looked through, whatever their number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -30,13 +33,16 @@ class Answered:
 
 async def asked(word: str, store: Store) -> Change:
     """The change of that id, or the one of that service that waits. Raises UsageError, RefusedError and StoreError."""
-    waiting = await store.changes(states=(State.PROPOSED,))
-    found = next((one for one in waiting if word in {one.id, one.service, one.service_id}), None)
+    named = await store.change(word)
+    if named is not None and named.state is not State.PROPOSED:
+        raise OverError(f"{named.id} waits for nobody: {said(named, await store.answers(named.id))}")
+    if named is not None:
+        return named
+    waiting = await store.changes(states=(State.PROPOSED,), limit=MOST_WAITING)
+    found = next((one for one in waiting if word in {one.service, one.service_id}), None)
     if found is not None:
         return found
-    if (over := await store.change(word)) is not None:
-        raise OverError(f"{over.id} waits for nobody: {said(over, await store.answers(over.id))}")
-    names = ", ".join(f"{one.id} ({one.service} {one.origin.tier} → {one.target.tier})" for one in waiting)
+    names = ", ".join(f"{one.id} ({one.service} {one.origin.tier} → {one.target.tier})" for one in waiting[:MOST_NAMED])
     raise UsageError(f"'{word}' waits for no answer. What does: {names or 'nothing at present'}.")
 
 
