@@ -173,6 +173,10 @@ class Store(History, Protocol):
         """Write the change as it now is, with its steps (by key, written anew) and what is to be told."""
         ...
 
+    async def tell_of(self, change_id: str, tell: Tell) -> None:
+        """What `tell` makes of the change as it is and its answers, in order with all else that is told of it."""
+        ...
+
     async def answer(
         self, answer: Answer, tell: Tell = lambda _change, _answers: ()
     ) -> tuple[Change | None, list[Answer]]:

@@ -170,9 +170,16 @@ class SlackListener:
         is_theirs = isinstance(heard, Pressed) and heard.container.is_ephemeral
         if reply.is_over and isinstance(heard, Pressed) and not is_theirs and heard.message.blocks:
             await self._respond(heard.response_url, _without_buttons(heard))
+            await self._restate(heard)
         content = {"text": fallback(reply.message), "blocks": blocks(reply.message, buttons=True)}
         replaces = reply.is_over and is_theirs
         await self._respond(heard.response_url, {"response_type": "ephemeral", "replace_original": replaces, **content})
+
+    async def _restate(self, heard: Pressed) -> None:
+        """What was heard may be older than what stands there by now: the outcome would be overwritten by its question."""
+        if heard.press is not None:
+            with suppress(StoreError):
+                await self._room.restate(heard.press)
 
     async def _respond(self, url: str, body: Mapping[str, Any]) -> None:
         """An answer that does not arrive is no reason to undo what was done."""

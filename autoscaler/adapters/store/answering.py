@@ -37,6 +37,12 @@ def put_snooze(connection: Connection, snooze: Snooze, tell: Tell) -> Change | N
     return change
 
 
+def tell_of(connection: Connection, change_id: str, tell: Tell) -> None:
+    """Held, so that what is told of its next state comes after."""
+    if (change := _held(connection, change_id)) is not None:
+        add_events(connection, tell(change, list_answers(connection, change_id)))
+
+
 def check_counted(connection: Connection, moved: Change, counted: int) -> None:
     """Raises AnsweredError where people have said more than `moved` rests on. They say no more until this transaction ends."""
     _held(connection, moved.id)

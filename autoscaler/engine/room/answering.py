@@ -84,6 +84,18 @@ async def snooze(change: Change, word: Snooze, store: Store) -> None:
         raise OverError(f"{change.id} waits for nobody any more: {said(stands or change, ())}")
 
 
+async def restate(change_id: str, store: Store, now: int) -> None:
+    """Let the thread's first message say once more how it stands, if it asks nobody any more. Raises StoreError."""
+
+    def tell(stands: Change, answers: Sequence[Answer]) -> tuple[Event, ...]:
+        first = head(stands, answers)
+        if first.buttons:
+            return ()
+        return (event(stands, f"again:{now}", EventKind.HEAD, first, None, now, head=first),)
+
+    await store.tell_of(change_id, tell)
+
+
 async def _still_wanted(change: Change, store: Store, now: int) -> None:
     """By what the worker saw last."""
     asked = (await as_people_have_it(change, store)).question
