@@ -32,6 +32,8 @@ class Asked:
     """The one that waits for an answer after this pass."""
     counted: int | None = None
     """How many answers its end rests on: one more that comes in between is not passed over."""
+    rests: bool = False
+    """Whether people will be asked once it is the hour for that, and are left alone until then."""
 
     @property
     def agreed(self) -> Change | None:
@@ -79,9 +81,11 @@ async def _moved(
 
 def _new(managed: Managed, verdict: Verdict, begin: Callable[[], Change]) -> Asked:
     target = managed.policy.tier(verdict.target) if verdict.target else None
-    asked = question(managed.policy.approval, verdict, target)
+    approval = managed.policy.approval
+    asked = question(approval, verdict, target)
     if asked is None:
-        return Asked()
+        at_any_hour = question(approval.model_copy(update={"ask": None}), verdict, target)
+        return Asked(rests=at_any_hour is not None)
     lifted = (blocker for blocker in verdict.blockers if blocker.why in asked.lifts)
     asked = replace(asked, because=tuple(meaning(blocker, verdict.at) for blocker in lifted))
     change = replace(begin(), state=State.PROPOSED, question=asked)

@@ -130,7 +130,7 @@ class Ticker:
         verdict, before = result.verdict, managed.verdict
         if change is not None:
             yield begins(change, managed.policy.notify.slack)
-        wanted = () if asked.waits else _wanted(verdict)
+        wanted = () if asked.waits or asked.rests else _wanted(verdict)
         if wanted and (before is None or wanted != _wanted(before)):
             key = f"held:{managed.service_id}:{verdict.since}"
             yield _event(managed, key, EventKind.HELD, messages.held(verdict), verdict.at)
