@@ -36,7 +36,7 @@ ACKNOWLEDGE = 2.5
 TIMEOUT = 10.0
 SHORTEST_REST, LONGEST_REST = 2.0, 300.0
 """Seconds before it is tried again to connect for the first time."""
-_KEEPS = frozenset({Verb.APPROVE, Verb.SNOOZE, Verb.SCALE, Verb.GO_LIVE})
+_KEEPS = frozenset({Verb.APPROVE, Verb.SNOOZE, Verb.GO_LIVE})
 """What has to be written down before it is acknowledged. `Reject` only asks why; the form's answer is what counts."""
 _NOT_NOTED = Reply(
     messages.notice("Not noted: my database does not answer. Please try again in a minute.", tone=Tone.BAD),
@@ -105,6 +105,8 @@ class SlackListener:
             match heard:
                 case Submitted(press=Press() as press):
                     await acknowledge(await self._submitted(press))
+                case Pressed(press=Press(verb=Verb.SCALE) as press):
+                    await self._scale(heard, press, acknowledge)
                 case Pressed(press=Press(verb=verb) as press) if verb in _KEEPS:
                     await self._keep(heard, press, acknowledge)
                 case Pressed(press=Press(verb=Verb.REJECT) as press):
@@ -134,6 +136,23 @@ class SlackListener:
             await self._reply(heard, _NOT_NOTED)
             return
         await acknowledge()
+        await self._reply(heard, reply)
+
+    async def _scale(self, heard: Pressed, press: Press, acknowledge: Any) -> None:
+        """Render is asked first, and days of readings are read: that may take longer than Slack waits, and is done all the same."""
+
+        async def not_too_late() -> None:
+            await asyncio.sleep(ACKNOWLEDGE)
+            await acknowledge()
+
+        waiting = asyncio.create_task(not_too_late())
+        try:
+            reply = await _spoken(self._room.pressed(press))
+            if not waiting.done():
+                await acknowledge()
+        finally:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
         await self._reply(heard, reply)
 
     async def _ask_why_not(self, heard: Pressed, press: Press) -> None:
