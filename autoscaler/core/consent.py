@@ -4,11 +4,12 @@ A question is about one change: another rung, target or policy makes it another 
 only, expires from its delivery, and a yes is judged by the facts of the moment in which the change would begin.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from autoscaler.core.change import Change, Direction, Question, State
-from autoscaler.core.durations import DAY, format_duration
+from autoscaler.core.durations import DAY, HOUR, format_duration
 from autoscaler.core.evaluate import Ask, Progress
 from autoscaler.core.guards import Verdict
 from autoscaler.core.limits import Approval
@@ -23,6 +24,8 @@ WORSE = 1.25
 """So many times the value that asked then is another load: no noise asks again, and twice the load does."""
 AFTER_EXPIRY, AFTER_NO = DAY, 7 * DAY
 """How long it is not asked again."""
+AFTER_EMERGENCY = HOUR
+"""The same for an emergency that people want to be asked about: it is more urgent, and still no question for every poll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +112,12 @@ def settled(change: Change, answers: Sequence[Answer], verdict: Verdict, digest:
         raise ValueError(f"change {change.id} asks nothing")
     if no := next((one for one in answers if not one.yes), None):
         return _over(change, State.REJECTED, f"{no.called} said no" + (f": {no.reason}" if no.reason else ""), now)
-    if not is_about(change, verdict, digest):
-        return _over(change, State.SUPERSEDED, _moot(change, verdict, digest), now)
     until = expires_at(asked)
     said = sorted({one.who: one for one in answers if until is None or one.at < until}.values(), key=lambda one: one.at)
-    if len(said) >= asked.needed:
+    is_enough = len(said) >= asked.needed
+    if not is_about(change, verdict, digest) or (verdict.goes and not is_enough):
+        return _over(change, State.SUPERSEDED, _moot(change, verdict, digest), now)
+    if is_enough:
         return _agreed(change, asked, verdict, said[asked.needed - 1].at, " and ".join(one.called for one in said))
     if until is None or now < until:
         return None
@@ -142,6 +146,8 @@ def _moot(change: Change, verdict: Verdict, digest: str) -> str:
         return f"it runs on {verdict.tier or 'another plan'} meanwhile"
     if verdict.ask is Ask.HOLD:
         return "nothing asks for it any more" if change.direction is Direction.UP else "the load rose meanwhile"
+    if verdict.goes and is_about(change, verdict, digest):
+        return "it needs nobody's yes any more"  # it begins by itself: two changes would be one too many
     return "another step is needed now"
 
 
@@ -150,23 +156,35 @@ def _over(change: Change, state: State, outcome: str, now: int) -> Change:
 
 
 def declined_until(
-    ended: Sequence[Change], target: str, digest: str, reasons: Sequence[Progress] = ()
+    ended: Sequence[Change], target: str, digest: str, reasons: Sequence[Progress] = (), *, emergency: bool = False
 ) -> tuple[int, str] | None:
     """Until when nobody is asked again about that target, and why; None when they may be. `ended`: the latest first.
 
-    Another policy is another question, and so is a load of which nobody knew then. `reasons`: what asks for it now.
+    Another policy is another question, and so is a load of which nobody knew then; to an emergency, only a no to another one
+    says anything. `reasons`: what asks for it now.
     """
     same = (one for one in ended if one.target.tier == target and one.question is not None)
-    last = next((one for one in same if one.state is not State.SUPERSEDED), None)
-    if last is None or last.policy_digest != digest or last.ended_at is None:
+    asked = (one for one in same if one.state is not State.SUPERSEDED and (one.emergency or not emergency))
+    declined = list(takewhile(lambda one: one.policy_digest == digest and one.state in _DECLINED, asked))
+    if not declined:
         return None
-    if last.direction is Direction.UP and last.question is not None and _is_worse(last.question.values, reasons):
-        return None
-    waits = {State.EXPIRED: AFTER_EXPIRY, State.REJECTED: AFTER_NO}.get(last.state)
-    return None if waits is None else (last.ended_at + waits, last.outcome)
+    # Of conditions that take turns, each was said no to: the newest no that knew of it counts.
+    known = [next((one for one in declined if _knew(one, reason)), None) for reason in reasons] or declined[:1]
+    rests = [(_rests_until(one), one.outcome) for one in known if one is not None]
+    return min(rests) if len(rests) == len(known) else None
 
 
-def _is_worse(then: Mapping[str, float], now: Sequence[Progress]) -> bool:
-    """Whether another condition asks by now, or one of those with a much larger value."""
-    values = {one.condition: one.value for one in now if one.value is not None}
-    return bool(then) and any(name not in then or value > then[name] * WORSE for name, value in values.items())
+_DECLINED = frozenset({State.EXPIRED, State.REJECTED})
+
+
+def _rests_until(declined: Change) -> int:
+    rest = AFTER_NO if declined.state is State.REJECTED else AFTER_EXPIRY
+    return (declined.ended_at or 0) + (AFTER_EMERGENCY if declined.emergency else rest)
+
+
+def _knew(declined: Change, reason: Progress) -> bool:
+    """Whether people were told of that condition, with a value that was not much smaller."""
+    then = declined.question.values if declined.question else {}
+    if declined.direction is Direction.DOWN or not then or reason.value is None:
+        return True
+    return reason.condition in then and reason.value <= then[reason.condition] * WORSE

@@ -141,8 +141,8 @@ def _blockers(policy: Policy, decision: Decision, facts: Facts, target: Tier | N
 
 
 def _declined(decision: Decision, facts: Facts, found: Sequence[Blocker]) -> Iterator[Blocker]:
-    """Who has just said no is not asked the same again; what needs nobody's yes goes on, and so does an emergency."""
-    if facts.declined is None or decision.emergency or not any(blocker.why.lifts_with_a_yes for blocker in found):
+    """Who has just said no is not asked the same again; what needs nobody's yes goes on."""
+    if facts.declined is None or not any(blocker.why.lifts_with_a_yes for blocker in found):
         return
     until, words = facts.declined
     if decision.at < until:

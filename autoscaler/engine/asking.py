@@ -30,6 +30,15 @@ class Asked:
     events: tuple[Event, ...] = ()
     waits: Change | None = None
     """The one that waits for an answer after this pass."""
+    counted: int | None = None
+    """How many answers its end rests on: one more that comes in between is not passed over."""
+    rests: bool = False
+    """Whether people will be asked once it is the hour for that, and are left alone until then."""
+
+    @property
+    def agreed(self) -> Change | None:
+        """The one that begins, since people said yes."""
+        return self.moved if self.moved is not None and self.moved.state is State.APPROVED else None
 
 
 async def ask(managed: Managed, verdict: Verdict, begin: Callable[[], Change], store: History) -> Asked:
@@ -45,7 +54,9 @@ async def ask(managed: Managed, verdict: Verdict, begin: Callable[[], Change], s
         return Asked(moved=before if before != managed.proposal else None, events=again, waits=before)
     entry, event = await _moved(managed, before, after, store, verdict.at)
     new = _new(managed, verdict, begin) if after.state is State.SUPERSEDED else Asked()
-    return Asked(new.proposed, after, (entry,), (event, *new.events), new.waits)
+    # What the facts have ended is over whatever people say: no click holds up what begins in its place.
+    counted = None if after.state is State.SUPERSEDED else len(answers)
+    return Asked(new.proposed, after, (entry,), (event, *new.events), new.waits, counted)
 
 
 async def withdraw(managed: Managed, store: Store, now: int) -> None:
@@ -70,9 +81,11 @@ async def _moved(
 
 def _new(managed: Managed, verdict: Verdict, begin: Callable[[], Change]) -> Asked:
     target = managed.policy.tier(verdict.target) if verdict.target else None
-    asked = question(managed.policy.approval, verdict, target)
+    approval = managed.policy.approval
+    asked = question(approval, verdict, target)
     if asked is None:
-        return Asked()
+        at_any_hour = question(approval.model_copy(update={"ask": None}), verdict, target)
+        return Asked(rests=at_any_hour is not None)
     lifted = (blocker for blocker in verdict.blockers if blocker.why in asked.lifts)
     asked = replace(asked, because=tuple(meaning(blocker, verdict.at) for blocker in lifted))
     change = replace(begin(), state=State.PROPOSED, question=asked)

@@ -53,7 +53,9 @@ async def gather(managed: Managed, store: History, decision: Decision) -> Facts:
         last_change_ended=max(ended, default=None),
         pause=pause if pause and (pause.until is None or decision.at < pause.until) else None,
         changes_today=tuple(today),
-        declined=declined_until(recent, decision.target, managed.file.digest, decision.reasons)
+        declined=declined_until(
+            recent, decision.target, managed.file.digest, decision.reasons, emergency=decision.emergency
+        )
         if decision.target
         else None,
         failed_tries=len(failures),

@@ -2,9 +2,10 @@
 
 import logging
 
+from autoscaler.core.change import State
 from autoscaler.core.durations import DAY, HOUR, MINUTE, SECOND
 from autoscaler.errors import RefusedError, UnavailableError
-from autoscaler.ports import Clock, Delivery, Notifier, Store, Tenure
+from autoscaler.ports import Clock, Delivery, Event, EventKind, Notifier, Store, Tenure
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,8 @@ async def deliver(store: Store, notifier: Notifier, clock: Clock, tenure: Tenure
             await store.not_delivered(event.id, clock.now() + _wait(delivery, error), str(error))
         except RefusedError as error:
             log.error("message %s can't be delivered: %s", event.id, error)  # noqa: TRY400 - the text says all; a trace would only hide it
-            is_old = clock.now() - event.at >= GIVE_UP
-            await store.not_delivered(event.id, None if is_old else clock.now() + LONGEST_WAIT, str(error))
+            is_over = clock.now() - event.at >= GIVE_UP and not await _still_asks(store, event)
+            await store.not_delivered(event.id, None if is_over else clock.now() + LONGEST_WAIT, str(error))
         except Exception:  # one message that breaks its notifier holds up no other
             log.exception("message %s can't be delivered: this is a bug, please report it", event.id)
             await store.not_delivered(event.id, clock.now() + LONGEST_WAIT, "a bug")
@@ -43,6 +44,12 @@ async def deliver(store: Store, notifier: Notifier, clock: Clock, tenure: Tenure
             await store.delivered(event.id, clock.now(), reference)
             sent += 1
     return sent
+
+
+async def _still_asks(store: Store, event: Event) -> bool:
+    """Whether people have yet to hear of a question: until they have, it does not expire, and nothing else is asked in its place."""
+    change = await store.change(event.thread) if event.kind is EventKind.ASKED and event.thread else None
+    return change is not None and change.state is State.PROPOSED
 
 
 def _wait(delivery: Delivery, error: UnavailableError) -> int:

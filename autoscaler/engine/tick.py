@@ -53,8 +53,10 @@ class Ticker:
         async with managed.in_step(self._store, self._clock.now()):
             result = await self.judge(managed, observations)
             preempts = bool(result.verdict.preempts) and not self._dry_run
-            change = None if self._dry_run or preempts else result.change
             asked = Asked() if self._dry_run else await self._ask(managed, result.verdict)
+            if asked.agreed is not None:  # they said yes to this very change: no second one begins beside it
+                result = replace(result, change=asked.agreed)
+            change = None if self._dry_run or preempts or asked.agreed else result.change
             events = (*self._events(managed, result, change, asked), *asked.events)
             events = await charted(events, managed, result.verdict, self._store, observations)
             record = PassRecord(
@@ -65,10 +67,13 @@ class Ticker:
                 events,
                 asked.moved,
                 asked.journal,
+                asked.counted,
             )
             try:
                 await self._store.record(record)
-            except ChangeOpenError:  # another worker was first: its change stands, ours never was
+            except (
+                ChangeOpenError
+            ):  # another worker was first: its change stands, ours never was; or a click, and the next pass counts it
                 told = tuple(self._events(managed, result, None, Asked()))
                 await self._store.record(PassRecord(managed.service_id, observations, result.verdict, events=told))
                 result = replace(result, change=None)
@@ -125,7 +130,7 @@ class Ticker:
         verdict, before = result.verdict, managed.verdict
         if change is not None:
             yield begins(change, managed.policy.notify.slack)
-        wanted = () if asked.waits else _wanted(verdict)
+        wanted = () if asked.waits or asked.rests else _wanted(verdict)
         if wanted and (before is None or wanted != _wanted(before)):
             key = f"held:{managed.service_id}:{verdict.since}"
             yield _event(managed, key, EventKind.HELD, messages.held(verdict), verdict.at)

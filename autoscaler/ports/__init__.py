@@ -12,10 +12,22 @@ from autoscaler.ports.examining import (
 )
 from autoscaler.ports.listening import Groups, Person, Place, Press, Reply, Room, Said
 from autoscaler.ports.outside import Clock, Failure, HealthPort, PlanSet, RenderPort, Report, ServiceSeen, Tenure
-from autoscaler.ports.storing import ChangeOpenError, Fence, Fences, Heartbeat, History, PassRecord, Store, Tell, Word
+from autoscaler.ports.storing import (
+    AnsweredError,
+    ChangeOpenError,
+    Fence,
+    Fences,
+    Heartbeat,
+    History,
+    PassRecord,
+    Store,
+    Tell,
+    Word,
+)
 from autoscaler.ports.telling import Delivery, Event, EventKind, Notifier
 
 __all__ = [
+    "AnsweredError",
     "BotSeen",
     "ChangeOpenError",
     "ChannelSeen",

@@ -67,6 +67,10 @@ class Room(Protocol):
         """Do it, and say what came of it."""
         ...
 
+    async def restate(self, press: Press) -> None:
+        """The message was edited by what was heard with the press: the outbox edits it once more, as it stands by now."""
+        ...
+
     async def said(self, said: Said) -> Message:
         """Answer a command."""
         ...

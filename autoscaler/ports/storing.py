@@ -53,6 +53,8 @@ class PassRecord:
     """One that was under way: an emergency takes its place, or turns it round."""
     journal: tuple[JournalEntry, ...] = ()
     """Of `moved`."""
+    counted: int | None = None
+    """How many answers `moved` rests on; None where they do not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,15 @@ class ChangeOpenError(Exception):
     """Another change of that service is open: the partial unique index refused a second."""
 
 
+class AnsweredError(ChangeOpenError):
+    """Somebody has answered, or wants to be asked later, since the answers were counted: they have to be counted again."""
+
+
 class History(Protocol):
     """What a pass needs of the store. Every method is one transaction; raises errors.StoreError (and ChangeOpenError)."""
 
     async def record(self, record: PassRecord) -> None:
-        """All of it or nothing. Raises ChangeOpenError when `change` would be a second open one."""
+        """All of it or nothing. Raises ChangeOpenError when `change` would be a second open one, AnsweredError when `counted` is out of date."""
         ...
 
     async def observations(self, service_id: str, since: int) -> list[Observation]:
@@ -165,6 +171,10 @@ class Store(History, Protocol):
         observations: Sequence[Observation] = (),
     ) -> None:
         """Write the change as it now is, with its steps (by key, written anew) and what is to be told."""
+        ...
+
+    async def tell_of(self, change_id: str, tell: Tell) -> None:
+        """What `tell` makes of the change as it is and its answers, in order with all else that is told of it."""
         ...
 
     async def answer(

@@ -223,6 +223,7 @@ async def test_it_is_asked_in_the_hours_for_that_only(tmp_path):
         rig.load = BUSY
         await rig.run(minutes=25)
         assert await rig.changes() == []
+        assert rig.told.titles == [], "nobody is woken by a hold that will be a question in the morning"
         await rig.run(minutes=10)
         assert await states(rig) == [State.PROPOSED]
 

@@ -6,15 +6,13 @@ from dataclasses import replace
 import pytest
 
 from autoscaler.adapters.slack.notifier import PATIENCE
-from autoscaler.core.change import State
+from autoscaler.engine.outbox import deliver
 from autoscaler.errors import UnavailableError
-from autoscaler.ports import EventKind
 from autoscaler.report import change_messages
-from autoscaler.report.heads import head
 from autoscaler.report.messages import Verb
 from tests.support.charted import UP
 from tests.support.slack_room import ADA, slack_room
-from tests.support.stories import NOW, change, delivery
+from tests.support.stories import change, delivery
 
 
 def pictures(posted):
@@ -68,18 +66,11 @@ async def test_a_file_that_slack_does_not_show_yet_is_waited_for_and_then_left_o
     assert pictures(slack.messages[0]) == []
 
 
-async def test_when_somebody_deletes_the_file_the_message_is_edited_without_it(slack, notifier):
-    reference = await notifier.deliver(with_chart())
-    slack.files.clear()
-    over = head(replace(change(), state=State.WATCHING, live_at=NOW))
-    await notifier.deliver(delivery(over, kind=EventKind.HEAD, head=over, parent=reference))
-    assert slack.messages[0].text.startswith("✅ Done")
-    assert pictures(slack.messages[0]) == []
-
-
-async def test_a_chart_that_can_not_be_drawn_keeps_no_change_from_beginning(tmp_path, slack, monkeypatch, caplog):
-    monkeypatch.setattr("autoscaler.engine.charting.reason_chart", lambda *_: 1 / 0)
+async def test_a_file_that_somebody_deleted_is_left_out_of_the_edit_and_holds_no_thread_up(tmp_path, slack):
     async with slack_room(tmp_path, slack) as room:
-        posted = await room.until_asked()
-        assert pictures(posted) == []
-        assert "its chart can't be made" in caplog.text
+        await room.until_asked()
+        await room.press(ADA, Verb.APPROVE)
+        slack.refuse("invalid_blocks", method="chat.update")
+        await deliver(room.rig.store, room.rig.told, room.rig.clock)
+        assert pictures(room.head) == []
+        assert "ada said yes at" in room.head.blocks[1]["text"]["text"]

@@ -4,10 +4,13 @@ import re
 from dataclasses import replace
 
 import pytest
+from pydantic import SecretStr
 
+from autoscaler.adapters.slack.groups import SlackGroups
 from autoscaler.core.change import State
 from autoscaler.core.observations import Told
 from autoscaler.engine.digest import gather_digest
+from autoscaler.errors import RefusedError
 from autoscaler.report.digest import digest_message
 from autoscaler.report.messages import Verb
 from render_client.sim.controls import dashboard
@@ -171,3 +174,11 @@ async def test_go_live_is_one_press_of_an_approver_and_takes_its_button_away(tmp
         await rig.run(minutes=5)
         assert rig.running[0] == "standard"
         assert any("holisticos-api goes live" in one for one in room.thread)
+
+
+async def test_a_group_that_can_not_be_read_is_not_asked_for_again_with_each_service(slack):
+    groups = SlackGroups(SecretStr(slack.token), base_url=slack.base_url)
+    for _ in range(100):
+        with pytest.raises(RefusedError, match="no_such_subteam"):
+            await groups.members("S0NOSUCH")
+    assert slack.calls == ["usergroups.users.list"]

@@ -145,3 +145,12 @@ async def test_a_closed_notifier_left_nothing_open_and_closes_twice(notifier):
     await notifier.deliver(HELLO)
     await notifier.aclose()
     await notifier.aclose()
+
+
+async def test_while_slack_wants_to_be_left_alone_no_other_message_is_tried(slack, notifier):
+    slack.rate_limit(7)
+    for _ in range(20):
+        with pytest.raises(UnavailableError, match="slow down") as caught:
+            await notifier.deliver(HELLO)
+        assert 6 < caught.value.retry_after <= 7
+    assert slack.calls == ["chat.postMessage"]

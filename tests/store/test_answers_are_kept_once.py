@@ -3,9 +3,11 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from autoscaler.core.change import Question, State
 from autoscaler.core.consent import Answer
-from autoscaler.ports import PassRecord
+from autoscaler.ports import AnsweredError, PassRecord
 from tests.support.stored import SERVICE, a_change, an_event
 
 WAITING = a_change("chg-1", state=State.PROPOSED, question=Question(("mode_ask",), expires=1_000))
@@ -53,3 +55,25 @@ async def test_when_a_message_arrived_is_known(store):
     await store.delivered("evt-1", 9_000, "C1:1")
     assert await store.delivered_at("evt-1") == 9_000
     assert await store.delivered_at("evt-none") is None
+
+
+async def test_an_end_that_rests_on_fewer_answers_than_there_are_is_refused_as_a_whole(store, reopen):
+    await store.record(PassRecord(SERVICE, (), change=WAITING))
+    await reopen().answer(word("ada"))
+    over = PassRecord(SERVICE, (), moved=replace(WAITING, state=State.EXPIRED, ended_at=4_000), counted=0)
+    with pytest.raises(AnsweredError):
+        await store.record(over)
+    assert await store.change("chg-1") == WAITING
+    await store.record(replace(over, counted=1))
+    assert (await store.change("chg-1")).state is State.EXPIRED
+
+
+async def test_an_answer_and_the_end_of_its_question_at_once_are_one_after_the_other(store, reopen):
+    for number in range(10):
+        waiting = replace(WAITING, id=f"chg-{number}")
+        await store.record(PassRecord(SERVICE, (), change=waiting))
+        over = PassRecord(SERVICE, (), moved=replace(waiting, state=State.EXPIRED, ended_at=4_000), counted=0)
+        (_, answers), ended = await asyncio.gather(
+            reopen().answer(word("ada", change_id=waiting.id)), store.record(over), return_exceptions=True
+        )
+        assert bool(answers) is isinstance(ended, AnsweredError)

@@ -42,6 +42,10 @@ class SlackRefusedError(RefusedError):
         self.fix = fix
 
 
+class SlowDownError(UnavailableError):
+    """Slack had too many calls; `retry_after` is how long it wants to be left alone, in seconds, if it said so."""
+
+
 async def call(method: Callable[[], Awaitable[AsyncSlackResponse]], what: str, timeout: float) -> AsyncSlackResponse:  # noqa: ASYNC109 - named in the error only
     """Slack's answer, its failures as ours. `what`: what was asked for, such as `the message for #ops`; `timeout` in seconds.
 
@@ -77,7 +81,7 @@ def _answered(error: SlackApiError, what: str) -> OutsideError:
     answer = data if isinstance(data, dict) else {}
     code = cut(one_line(str(answer.get("error", ""))), 80)
     if status == 429 or code == "ratelimited":
-        return UnavailableError("Slack asks to slow down (429)", retry_after=_retry_after(response.headers))
+        return SlowDownError("Slack asks to slow down (429)", retry_after=_retry_after(response.headers))
     if status >= 500 or code in _PASSING:
         return UnavailableError(f"Slack has trouble ({code or status})", may_have_acted=True)
     if not code:

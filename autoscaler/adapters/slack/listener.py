@@ -36,7 +36,7 @@ ACKNOWLEDGE = 2.5
 TIMEOUT = 10.0
 SHORTEST_REST, LONGEST_REST = 2.0, 300.0
 """Seconds before it is tried again to connect for the first time."""
-_KEEPS = frozenset({Verb.APPROVE, Verb.SNOOZE, Verb.SCALE, Verb.GO_LIVE})
+_KEEPS = frozenset({Verb.APPROVE, Verb.SNOOZE, Verb.GO_LIVE})
 """What has to be written down before it is acknowledged. `Reject` only asks why; the form's answer is what counts."""
 _REFUSED = (
     "Slack refuses SLACK_APP_TOKEN: that has to be the app-level token (xapp-…, on the app's page under Basic Information → "
@@ -118,6 +118,8 @@ class SlackListener:
             match heard:
                 case Submitted(press=Press() as press):
                     await acknowledge(await self._submitted(press))
+                case Pressed(press=Press(verb=Verb.SCALE) as press):
+                    await self._scale(heard, press, acknowledge)
                 case Pressed(press=Press(verb=verb) as press) if verb in _KEEPS:
                     await self._keep(heard, press, acknowledge)
                 case Pressed(press=Press(verb=Verb.REJECT) as press):
@@ -147,6 +149,23 @@ class SlackListener:
             await self._reply(heard, _NOT_NOTED)
             return
         await acknowledge()
+        await self._reply(heard, reply)
+
+    async def _scale(self, heard: Pressed, press: Press, acknowledge: Any) -> None:
+        """Render is asked first, and days of readings are read: that may take longer than Slack waits, and is done all the same."""
+
+        async def not_too_late() -> None:
+            await asyncio.sleep(ACKNOWLEDGE)
+            await acknowledge()
+
+        waiting = asyncio.create_task(not_too_late())
+        try:
+            reply = await _spoken(self._room.pressed(press))
+            if not waiting.done():
+                await acknowledge()
+        finally:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
         await self._reply(heard, reply)
 
     async def _ask_why_not(self, heard: Pressed, press: Press) -> None:
@@ -183,9 +202,16 @@ class SlackListener:
         is_theirs = isinstance(heard, Pressed) and heard.container.is_ephemeral
         if reply.is_over and isinstance(heard, Pressed) and not is_theirs and heard.message.blocks:
             await self._respond(heard.response_url, _without_buttons(heard))
+            await self._restate(heard)
         content = {"text": fallback(reply.message), "blocks": blocks(reply.message, buttons=True)}
         replaces = reply.is_over and is_theirs
         await self._respond(heard.response_url, {"response_type": "ephemeral", "replace_original": replaces, **content})
+
+    async def _restate(self, heard: Pressed) -> None:
+        """What was heard may be older than what stands there by now: the outcome would be overwritten by its question."""
+        if heard.press is not None:
+            with suppress(StoreError):
+                await self._room.restate(heard.press)
 
     async def _respond(self, url: str, body: Mapping[str, Any]) -> None:
         """An answer that does not arrive is no reason to undo what was done."""

@@ -1,5 +1,6 @@
 """Messages into Slack, one post each. Trying again is the outbox's business, so nothing is retried here."""
 
+import time
 import uuid
 from typing import Any
 
@@ -10,7 +11,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from autoscaler.adapters.slack.blocks import blocks, fallback
 from autoscaler.adapters.slack.charts import ChartFiles
-from autoscaler.adapters.slack.failures import SlackRefusedError, call, not_slack
+from autoscaler.adapters.slack.failures import SlackRefusedError, SlowDownError, call, not_slack
 from autoscaler.errors import RefusedError, UnavailableError
 from autoscaler.ports import Delivery, Event, EventKind
 from autoscaler.report.messages import Message
@@ -43,6 +44,8 @@ class SlackNotifier:
         self._default_channel = default_channel
         self._timeout = timeout
         self._buttons = buttons
+        self._rests_until = 0.0
+        """Nothing is sent before, whatever its channel: Slack counts for the whole app, too."""
         self._charts = ChartFiles(self._http, timeout)
 
     async def deliver(self, delivery: Delivery) -> str | None:
@@ -50,6 +53,15 @@ class SlackNotifier:
 
         Raises UnavailableError or RefusedError.
         """
+        if (rest := self._rests_until - time.monotonic()) > 0:
+            raise UnavailableError("Slack asked to slow down", retry_after=rest)
+        try:
+            return await self._deliver(delivery)
+        except SlowDownError as error:
+            self._rests_until = time.monotonic() + (error.retry_after or 0.0)
+            raise
+
+    async def _deliver(self, delivery: Delivery) -> str | None:
         event = delivery.event
         if event.head is not None and delivery.parent is not None:
             await self._edit(delivery.parent, event.head)
@@ -100,14 +112,11 @@ class SlackNotifier:
     async def _edit(self, reference: str, message: Message) -> None:
         channel, posted_at, picture = _parts(reference)
         try:
-            try:
-                await self._update(channel, posted_at, message, picture)
-            except SlackRefusedError as error:
-                if picture is None or error.code != "invalid_blocks":
-                    raise
-                await self._update(channel, posted_at, message, None)  # somebody deleted the file
+            await self._update(channel, posted_at, message, picture)
         except SlackRefusedError as error:
-            if error.code not in _NOT_EDITABLE:
+            if picture is not None and error.code == "invalid_blocks":  # somebody deleted the file: the words go on
+                await self._edit(f"{channel}:{posted_at}", message)
+            elif error.code not in _NOT_EDITABLE:
                 raise
 
     async def _update(self, channel: str, posted_at: str, message: Message, picture: str | None) -> None:

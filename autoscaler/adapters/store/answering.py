@@ -12,7 +12,7 @@ from autoscaler.adapters.store.upserts import upsert
 from autoscaler.core.change import Change, State
 from autoscaler.core.consent import Answer, Snooze
 from autoscaler.core.facts import GoneLive
-from autoscaler.ports import Event, Tell
+from autoscaler.ports import AnsweredError, Event, Tell
 
 
 def add_answer(connection: Connection, answer: Answer, tell: Tell) -> tuple[Change | None, list[Answer]]:
@@ -35,6 +35,21 @@ def put_snooze(connection: Connection, snooze: Snooze, tell: Tell) -> Change | N
         upsert(connection, snoozes, {"change_id": snooze.change_id, "body": dump(snooze)})
         add_events(connection, tell(change, list_answers(connection, snooze.change_id)))
     return change
+
+
+def tell_of(connection: Connection, change_id: str, tell: Tell) -> None:
+    """Held, so that what is told of its next state comes after."""
+    if (change := _held(connection, change_id)) is not None:
+        add_events(connection, tell(change, list_answers(connection, change_id)))
+
+
+def check_counted(connection: Connection, moved: Change, counted: int) -> None:
+    """Raises AnsweredError where people have said more than `moved` rests on. They say no more until this transaction ends."""
+    _held(connection, moved.id)
+    snooze = get_snooze(connection, moved.id)
+    rested = moved.question.snoozed_until if moved.question else None
+    if len(list_answers(connection, moved.id)) != counted or (snooze.until if snooze else None) != rested:
+        raise AnsweredError(f"{moved.id} was answered while its answers were counted.")
 
 
 def _held(connection: Connection, change_id: str) -> Change | None:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
-from autoscaler.adapters.store import leasing, messages, retention, statements
+from autoscaler.adapters.store import answering, leasing, messages, retention, statements
 from autoscaler.adapters.store.address import Address, parse
 from autoscaler.adapters.store.database import Database
 from autoscaler.adapters.store.words import Words
@@ -66,6 +66,8 @@ class SqlStore(Words):
 
         def work(connection: Connection) -> None:
             if record.moved is not None:
+                if record.counted is not None:
+                    answering.check_counted(connection, record.moved, record.counted)
                 statements.put_change(connection, record.moved)
                 statements.put_journal(connection, record.journal)
             # First, for it is the one part that can be refused.

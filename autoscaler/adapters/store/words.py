@@ -39,6 +39,10 @@ class Words:
         """None: not yet."""
         return await self._read(lambda connection: answering.delivered_at(connection, event_id))
 
+    async def tell_of(self, change_id: str, tell: Tell) -> None:
+        """Nothing of a change that is not there."""
+        await self._write(lambda connection: answering.tell_of(connection, change_id, tell))
+
     async def pause(self, pause: Pause) -> None:
         """One a service."""
         await self._write(lambda connection: statements.put_pause(connection, pause))

@@ -13,6 +13,9 @@ from autoscaler.report.answers import said, spoken
 from autoscaler.report.heads import head
 from autoscaler.report.units import format_time
 
+MOST_NAMED, MOST_WAITING = 20, 10_000
+"""One a service: all that wait are looked through, whatever their number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -30,13 +33,16 @@ class Answered:
 
 async def asked(word: str, store: Store) -> Change:
     """The change of that id, or the one of that service that waits. Raises UsageError, RefusedError and StoreError."""
-    waiting = await store.changes(states=(State.PROPOSED,))
-    found = next((one for one in waiting if word in {one.id, one.service, one.service_id}), None)
+    named = await store.change(word)
+    if named is not None and named.state is not State.PROPOSED:
+        raise OverError(f"{named.id} waits for nobody: {said(named, await store.answers(named.id))}")
+    if named is not None:
+        return named
+    waiting = await store.changes(states=(State.PROPOSED,), limit=MOST_WAITING)
+    found = next((one for one in waiting if word in {one.service, one.service_id}), None)
     if found is not None:
         return found
-    if (over := await store.change(word)) is not None:
-        raise OverError(f"{over.id} waits for nobody: {said(over, await store.answers(over.id))}")
-    names = ", ".join(f"{one.id} ({one.service} {one.origin.tier} → {one.target.tier})" for one in waiting)
+    names = ", ".join(f"{one.id} ({one.service} {one.origin.tier} → {one.target.tier})" for one in waiting[:MOST_NAMED])
     raise UsageError(f"'{word}' waits for no answer. What does: {names or 'nothing at present'}.")
 
 
@@ -76,6 +82,18 @@ async def snooze(change: Change, word: Snooze, store: Store) -> None:
     stands = await store.snooze(word, tell)
     if stands is None or stands.state is not State.PROPOSED:
         raise OverError(f"{change.id} waits for nobody any more: {said(stands or change, ())}")
+
+
+async def restate(change_id: str, store: Store, now: int) -> None:
+    """Let the thread's first message say once more how it stands, if it asks nobody any more. Raises StoreError."""
+
+    def tell(stands: Change, answers: Sequence[Answer]) -> tuple[Event, ...]:
+        first = head(stands, answers)
+        if first.buttons:
+            return ()
+        return (event(stands, f"again:{now}", EventKind.HEAD, first, None, now, head=first),)
+
+    await store.tell_of(change_id, tell)
 
 
 async def _still_wanted(change: Change, store: Store, now: int) -> None:

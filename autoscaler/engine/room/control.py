@@ -40,6 +40,11 @@ class ControlRoom:
         change = await self._asked_of(press)
         return messages.notice(f"{change.service} stays on {change.origin.tier}", change.reason)
 
+    async def restate(self, press: Press) -> None:
+        """Only what has no buttons any more: the question itself is edited when it ends."""
+        if press.verb in {Verb.APPROVE, Verb.REJECT, Verb.SNOOZE}:
+            await answering.restate(press.subject, self._desk.store, self._desk.clock.now())
+
     async def pressed(self, press: Press) -> Reply:
         """Do it, and say what came of it."""
         match press.verb:
