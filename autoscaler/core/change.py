@@ -216,6 +216,11 @@ class Change:
         return self.question is not None and self.question.agreed_at is None
 
     @property
+    def is_agreed(self) -> bool:
+        """Whether it begins, or has begun, since people were asked about it and said yes."""
+        return self.question is not None and self.question.agreed_at is not None
+
+    @property
     def by_hand(self) -> bool:
         """Whether a person asked for it, and no rule."""
         return self.requested_by != POLICY

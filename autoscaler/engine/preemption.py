@@ -7,19 +7,26 @@ from autoscaler.core.guards import Verdict
 from autoscaler.core.steps.emergency import in_place_of, replaced, turned_round, yields
 from autoscaler.core.steps.kinds import Become
 from autoscaler.core.why import Why
+from autoscaler.engine.asking import Asked
 from autoscaler.engine.charting import charted
 from autoscaler.engine.events import begins, event
 from autoscaler.engine.managed import Managed
-from autoscaler.ports import Clock, EventKind, History, PassRecord
+from autoscaler.ports import AnsweredError, Clock, EventKind, History, PassRecord
 from autoscaler.report import change_messages
 
 
 async def take_place(
-    managed: Managed, verdict: Verdict, emergency: Change | None, store: History, clock: Clock
+    managed: Managed,
+    verdict: Verdict,
+    emergency: Change | None,
+    store: History,
+    clock: Clock,
+    agreed: Asked | None = None,
 ) -> Change | None:
     """What began in place of the earlier change, or None: it ended meanwhile, or was turned round. Raises StoreError.
 
-    `emergency`: the change that would begin; None when there is no larger tier to go to.
+    `emergency`: the change that would begin; None when there is no larger tier to go to. `agreed`: what people said yes to, if
+    they were asked about it: then it has its row and its thread already.
     """
     async with managed.acting:  # no call of the earlier change is under way
         earlier = next((one for one in await store.changes(managed.service_id, limit=20) if one.state.is_open), None)
@@ -36,9 +43,16 @@ async def take_place(
             return None
         record = await _record(managed, earlier, step, emergency, store, now)
         record = replace(record, events=await charted(record.events, managed, verdict, store))
-        async with managed.in_step(store, now):
-            await store.record(record)
+        if agreed is not None:
+            told, journal = (*record.events, *agreed.events), (*record.journal, *agreed.journal)
+            record = replace(record, events=told, journal=journal, counted=agreed.counted)
+        try:
+            async with managed.in_step(store, now):
+                await store.record(record)
+        except AnsweredError:  # the next poll counts that, too
+            return None
         managed.taken += 1
+        managed.proposal = None if agreed is not None else managed.proposal
     return emergency
 
 
@@ -56,6 +70,6 @@ async def _record(
         kind, told = EventKind.CHANGE_PROGRESS, change_messages.progress(moved, step.told or "")
     channel = managed.policy.notify.slack
     events = [event(moved, f"{moved.state}{number}", kind, told, channel, now)]
-    if emergency is not None:
+    if emergency is not None and emergency.question is None:
         events.append(begins(emergency, channel))
     return PassRecord(managed.service_id, (), None, emergency, tuple(events), moved, (entry,))

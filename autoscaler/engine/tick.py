@@ -57,6 +57,9 @@ class Ticker:
             if asked.agreed is not None:  # they said yes to this very change: no second one begins beside it
                 result = replace(result, change=asked.agreed)
             change = None if self._dry_run or preempts or asked.agreed else result.change
+            agreed = asked if preempts and asked.agreed else None
+            if agreed is not None:  # it begins with the end of the slower change, in one transaction
+                asked = Asked(waits=managed.proposal)
             events = (*self._events(managed, result, change, asked), *asked.events)
             events = await charted(events, managed, result.verdict, self._store, observations)
             record = PassRecord(
@@ -81,7 +84,7 @@ class Ticker:
                 managed.proposal = asked.waits
             managed.verdict = result.verdict
         if preempts:
-            taken = await take_place(managed, result.verdict, result.change, self._store, self._clock)
+            taken = await take_place(managed, result.verdict, result.change, self._store, self._clock, agreed)
             result = replace(result, change=taken)
         return result
 

@@ -65,13 +65,16 @@ class SqlStore(Words):
         """One pass, all of it or nothing."""
 
         def work(connection: Connection) -> None:
+            agreed = record.change if record.change is not None and record.change.is_agreed else None
+            if record.counted is not None and (asked := agreed or record.moved):
+                answering.check_counted(connection, asked, record.counted)
             if record.moved is not None:
-                if record.counted is not None:
-                    answering.check_counted(connection, record.moved, record.counted)
                 statements.put_change(connection, record.moved)
                 statements.put_journal(connection, record.journal)
             # First, for it is the one part that can be refused.
-            if record.change is not None:
+            if agreed is not None:
+                statements.put_change(connection, agreed)  # it has its row since people were asked
+            elif record.change is not None:
                 statements.add_change(connection, record.change)
             statements.add_observations(connection, record.service_id, record.observations)
             if record.verdict is not None:
