@@ -16,6 +16,7 @@ from autoscaler.cli.options import POLICIES, PoliciesOption, sound_policies
 from autoscaler.core.findings import Severity
 from autoscaler.core.observations import Missed
 from autoscaler.engine.adoption import adopt
+from autoscaler.engine.digest import tell_digest
 from autoscaler.engine.leases import NOBODYS, kept
 from autoscaler.engine.outbox import deliver
 from autoscaler.engine.reload import PolicyWatch
@@ -169,6 +170,7 @@ async def _look_after(wiring: Wired, file: PolicyFile) -> None:
     managed = await adopt(file, parts.render, parts.store, parts.clock, wiring.managed, measured_cadence=True)
     began = time.perf_counter()
     log_pass(await parts.ticker.tick(managed), time.perf_counter() - began)
+    await tell_digest(managed, parts.store, parts.clock.now())
 
 
 def log_pass(result: Pass, seconds: float) -> None:

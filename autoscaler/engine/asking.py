@@ -51,7 +51,9 @@ async def ask(managed: Managed, verdict: Verdict, begin: Callable[[], Change], s
     after = settled(before, answers, verdict, managed.file.digest)
     if after is None:
         again = _again(managed, before, answers, verdict.at)
-        return Asked(moved=before if before != managed.proposal else None, events=again, waits=before)
+        if again:  # its first message shows who has answered: nobody may come in between unseen
+            return Asked(moved=before, events=again, waits=before, counted=len(answers))
+        return Asked(moved=before if before != managed.proposal else None, waits=before)
     entry, event = await _moved(managed, before, after, store, verdict.at)
     new = _new(managed, verdict, begin) if after.state is State.SUPERSEDED else Asked()
     # What the facts have ended is over whatever people say: no click holds up what begins in its place.

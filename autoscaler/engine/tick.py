@@ -74,9 +74,7 @@ class Ticker:
             )
             try:
                 await self._store.record(record)
-            except (
-                ChangeOpenError
-            ):  # another worker was first: its change stands, ours never was; or a click, and the next pass counts it
+            except ChangeOpenError:  # another worker was first, or a click: the next pass counts that
                 told = tuple(self._events(managed, result, None, Asked()))
                 await self._store.record(PassRecord(managed.service_id, observations, result.verdict, events=told))
                 result = replace(result, change=None)

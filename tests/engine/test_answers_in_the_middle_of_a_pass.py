@@ -3,6 +3,7 @@
 from autoscaler.core.change import State
 from autoscaler.core.consent import Answer, Snooze
 from autoscaler.core.durations import HOUR
+from autoscaler.engine.room import answering
 from tests.engine.test_asking import ASKING, approving, say, states, until_asked
 from tests.support.rig import running_rig
 
@@ -59,3 +60,24 @@ async def test_a_snooze_in_the_last_second_lets_it_rest(tmp_path):
         await rig.run(minutes=15)
         assert spoken
         assert await states(rig) == [State.PROPOSED]
+
+
+async def test_a_yes_beside_the_second_asking_is_shown_in_the_first_message(tmp_path):
+    async with running_rig(tmp_path, policy=approving("two_above: 20, expires: 2d")) as rig:
+        change = await until_asked(rig)
+        await rig.run(seconds=20)
+        until = rig.clock.now() + HOUR
+        await answering.snooze(change, Snooze(change.id, "ada", rig.clock.now(), until), rig.store)
+        record, spoken = rig.store.record, []
+
+        async def late(one):
+            if not spoken and any(event.id.endswith(f"asked:{until}") for event in one.events):
+                spoken.append(await answering.answer(change, Answer(change.id, "ada", yes=True, at=until), rig.store))
+            await record(one)
+
+        rig.store.record = late
+        await rig.run(minutes=62)
+        assert spoken
+        heads = [one.event.head for one in rig.told.deliveries if one.event.head is not None]
+        assert any("ada said yes" in line for line in heads[-1].lines)
+        assert heads[-1].buttons

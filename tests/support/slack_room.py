@@ -42,7 +42,7 @@ class SlackRoom:
         self.stores.append(store)
         groups = SlackGroups(SecretStr(slack.token), base_url=slack.base_url)
         ticker = Ticker(Unrecorded(store), rig.app, rig.clock, dry_run=True)
-        desk = Desk(store, rig.render, ticker, rig.clock, groups, lambda: [rig.managed.file], None)
+        desk = Desk(store, rig.render, ticker, rig.clock, groups, lambda: [rig.managed.file], {}, None)
         tokens = SecretStr(slack.app_token), SecretStr(slack.token)
         listener = SlackListener(*tokens, ControlRoom(desk), base_url=slack.base_url)
         self.tasks.append(asyncio.create_task(listener.run()))

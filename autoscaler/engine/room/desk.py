@@ -1,10 +1,11 @@
 """What an answer to people is made of, whoever asks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from autoscaler.core.evaluate import decide
 from autoscaler.engine.explaining import explained, remembered
+from autoscaler.engine.managed import Managed
 from autoscaler.engine.room.known import Known, known_services
 from autoscaler.engine.tick import Ticker
 from autoscaler.errors import RefusedError, UsageError
@@ -24,6 +25,8 @@ class Desk:
     groups: Groups
     files: Callable[[], Sequence[PolicyFile]]
     """The policies in force."""
+    fleet: Mapping[str, Managed]
+    """What this worker looks after itself, by service id: of those it need not read days of polls to say why."""
     default_channel: str | None
 
     async def known(self) -> tuple[Known, ...]:
@@ -43,7 +46,9 @@ class Desk:
             raise UsageError(f"No worker has looked at {one.name} yet.")
         if one.file is None:
             return explain(one.verdict)
-        managed = await remembered(one.file, one.verdict, self.store, self.clock.now())
+        managed = self.fleet.get(one.verdict.service_id)
+        if managed is None:
+            managed = await remembered(one.file, one.verdict, self.store, self.clock.now())
         verdict = await self.ticker.verdict(managed, decide(managed.state, self.clock.now()))
         return await explained(self.ticker, managed, verdict, self.store)
 
