@@ -1,5 +1,6 @@
 """Slack refuses, stumbles or is away: the outbox learns whether to try again, people learn what to do, nobody learns the token."""
 
+import asyncio
 import logging
 import socket
 import traceback
@@ -7,6 +8,7 @@ import traceback
 import pytest
 from pydantic import SecretStr
 
+from autoscaler.adapters.slack.listener import SlackListener
 from autoscaler.adapters.slack.notifier import SlackNotifier
 from autoscaler.errors import RefusedError, UnavailableError
 from autoscaler.report import messages
@@ -145,3 +147,13 @@ async def test_a_closed_notifier_left_nothing_open_and_closes_twice(notifier):
     await notifier.deliver(HELLO)
     await notifier.aclose()
     await notifier.aclose()
+
+
+async def test_a_wrong_app_token_is_answered_with_where_that_one_comes_from(slack, caplog):
+    listener = SlackListener(SecretStr(slack.token), SecretStr(slack.token), None, base_url=slack.base_url)
+    listening = asyncio.create_task(listener.run())
+    await slack.until(lambda: "no buttons and no commands yet" in caplog.text)
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    assert "into SLACK_APP_TOKEN and restart" in caplog.text
+    assert "SLACK_BOT_TOKEN" not in caplog.text

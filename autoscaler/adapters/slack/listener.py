@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from autoscaler.adapters.slack.blocks import REASON, blocks, fallback, modal
-from autoscaler.adapters.slack.failures import SlackRefusedError, call
+from autoscaler.adapters.slack.failures import APP_TOKEN_FIXES, SlackRefusedError, call
 from autoscaler.adapters.slack.payloads import Commanded, Heard, Pressed, Submitted, read
 from autoscaler.adapters.slack.quiet import quiet_logger
 from autoscaler.errors import OutsideError, OverError, StoreError, UnavailableError, UsageError
@@ -83,6 +83,7 @@ class SlackListener:
                     lambda: self._client.apps_connections_open(app_token=self._app_token.get_secret_value()),
                     "to let me listen (Socket Mode)",
                     TIMEOUT,
+                    APP_TOKEN_FIXES,
                 )
                 return str(response["url"])
             except OutsideError as error:
