@@ -53,12 +53,15 @@ async def test_anybody_in_the_channel_may_ask_for_status_and_why(room):
 async def test_elsewhere_a_service_is_not_shown_but_to_its_approvers(room):
     assert "ask me there" in await told(room, MALLORY, "status holisticos-api", "dev")
     assert "No service reports to this channel" in await told(room, MALLORY, "status", "dev")
+    for asked in ("why", "pause 2h", "resume", "complaint it is slow", "why nobody"):
+        assert "No service reports to this channel" in await told(room, MALLORY, asked, "dev")
     assert "holisticos-api: mvp" in await told(room, ADA, "status", "dev")
     assert "holisticos-api: mvp" in await told(room, ADA, "status", "D0ADA")
 
 
 async def test_pause_and_resume_are_for_approvers_and_hold_what_the_rules_ask_for(room):
     assert "Only approvers of holisticos-api may do that, and you (U0MALLORY)" in await told(room, MALLORY, "pause 2h")
+    assert "A time is written as one word, such as 30m" in await told(room, ADA, "pause 2 hours")
     assert await room.rig.store.paused(room.rig.service.id) is None
     assert "holisticos-api: paused for 2h" in await told(room, ADA, "pause 2h")
     room.rig.load = BUSY
@@ -153,6 +156,12 @@ async def test_a_policy_without_approvers_says_how_to_become_one(tmp_path, slack
 async def test_a_wrong_word_names_the_nearest(room):
     assert "There is no command 'stauts'. Did you mean `status`?" in await told(room, ADA, "stauts")
     assert "There is no service 'holistic'" in await told(room, ADA, "why holistic")
+
+
+async def test_a_word_of_the_buttons_or_of_the_shell_is_told_where_it_belongs(room):
+    assert "There is no command 'approve'. The question itself has a button" in await told(room, ADA, "approve")
+    assert "Here it is `why`." in await told(room, ADA, "explain holisticos-api")
+    assert "for a shell" in await told(room, ADA, "undo")
 
 
 async def test_go_live_is_one_press_of_an_approver_and_takes_its_button_away(tmp_path, slack):

@@ -198,8 +198,10 @@ async def _spoken(answer: Awaitable[Reply]) -> Reply:
 
 
 def _refusal(error: UsageError | OutsideError) -> Reply:
-    again = " Please try again." if isinstance(error, UnavailableError) else ""
-    return Reply(messages.notice(f"{error}{again}", tone=Tone.BAD), is_over=isinstance(error, OverError))
+    """A siren is for what is broken: a word that is not known, or a No, is said calmly."""
+    if isinstance(error, UnavailableError):
+        return Reply(messages.notice(f"{error} Please try again.", tone=Tone.BAD), is_over=False)
+    return Reply(messages.notice(str(error)), is_over=isinstance(error, OverError))
 
 
 def _without_buttons(heard: Pressed) -> dict[str, Any]:
