@@ -72,7 +72,7 @@ def _would_have(digest: Digest) -> Iterator[str]:
         yield f"• and {len(would.changes) - MOST} more: `autoscaler backtest --from-store` shows all."
     yield f"What I saw of that time would have cost ${would.costs:.2f} instead of ${would.never:.2f}."
     if digest.offers_live:
-        yield f"To let me act: press, or write `mode: act` in {digest.policy_file}."
+        yield f"To let me act: press Go live, or write `mode: act` in {digest.policy_file}."
 
 
 def _money(digest: Digest) -> tuple[tuple[str, str], ...]:

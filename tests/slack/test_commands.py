@@ -8,6 +8,7 @@ import pytest
 from autoscaler.core.change import State
 from autoscaler.core.observations import Told
 from autoscaler.engine.digest import gather_digest
+from autoscaler.engine.outbox import deliver
 from autoscaler.report.digest import digest_message
 from autoscaler.report.messages import Verb
 from render_client.sim.controls import dashboard
@@ -70,6 +71,8 @@ async def test_pause_and_resume_are_for_approvers_and_hold_what_the_rules_ask_fo
     assert "paused by ada (U0ADA) until" in await told(room, MALLORY, "status")
     assert "Only approvers" in await told(room, MALLORY, "resume")
     assert "holisticos-api goes on." in await told(room, ADA, "resume holisticos-api")
+    await deliver(room.rig.store, room.rig.told, room.rig.clock)
+    assert "By ada (U0ADA), who had paused it." in room.slack.messages[-1].text
     assert "was not paused" in await told(room, ADA, "resume")
     await room.rig.run(minutes=5)
     assert room.rig.running == ("standard", SCALED_ENV | {"SECRET_KEY": "not-ours"})
@@ -85,7 +88,7 @@ async def test_scale_shows_what_it_would_do_and_one_press_begins_just_that(room)
     outcome = await room.press(ADA, Verb.SCALE, ephemeral)
     reply = await outcome.reply()
     assert reply["replace_original"]
-    assert reply["text"].startswith("✅ Written down as chg-")
+    assert reply["text"].startswith("✅ Noted: holisticos-api goes to scaled.")
     await room.rig.run(minutes=3)
     (change,) = await room.rig.changes()
     assert (change.state, change.requested_by) == (State.WATCHING, "ada (U0ADA)")

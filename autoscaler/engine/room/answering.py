@@ -28,6 +28,10 @@ class Answered:
         return _is_answered(self.change, self.answers, yes=True)
 
 
+def _step(change: Change) -> str:
+    return f"{change.service} {change.origin.tier} → {change.target.tier}"
+
+
 async def asked(word: str, store: Store) -> Change:
     """The change of that id, or the one of that service that waits. Raises UsageError, RefusedError and StoreError."""
     waiting = await store.changes(states=(State.PROPOSED,))
@@ -35,9 +39,12 @@ async def asked(word: str, store: Store) -> Change:
     if found is not None:
         return found
     if (over := await store.change(word)) is not None:
-        raise OverError(f"{over.id} waits for nobody: {said(over, await store.answers(over.id))}")
-    names = ", ".join(f"{one.id} ({one.service} {one.origin.tier} → {one.target.tier})" for one in waiting)
-    raise UsageError(f"'{word}' waits for no answer. What does: {names or 'nothing at present'}.")
+        raise OverError(f"{_step(over)} waits for nobody: {said(over, await store.answers(over.id))}")
+    names = ", ".join(f"{one.id} ({_step(one)})" for one in waiting)
+    others = (
+        f"What does: {names}." if names else "Nothing does at present; `autoscaler history` shows what was answered."
+    )
+    raise UsageError(f"'{word}' waits for no answer. {others}")
 
 
 async def answer(change: Change, word: Answer, store: Store) -> Answered:
@@ -55,7 +62,7 @@ async def answer(change: Change, word: Answer, store: Store) -> Answered:
 
     stands, answers = await store.answer(word, tell)
     if stands is None or stands.state is not State.PROPOSED:
-        raise OverError(f"{change.id} waits for nobody any more: {said(stands or change, answers)}")
+        raise OverError(f"{_step(change)} waits for nobody any more: {said(stands or change, answers)}")
     return Answered(stands, tuple(answers))
 
 
@@ -75,7 +82,7 @@ async def snooze(change: Change, word: Snooze, store: Store) -> None:
 
     stands = await store.snooze(word, tell)
     if stands is None or stands.state is not State.PROPOSED:
-        raise OverError(f"{change.id} waits for nobody any more: {said(stands or change, ())}")
+        raise OverError(f"{_step(change)} waits for nobody any more: {said(stands or change, ())}")
 
 
 async def _still_wanted(change: Change, store: Store, now: int) -> None:
@@ -83,7 +90,7 @@ async def _still_wanted(change: Change, store: Store, now: int) -> None:
     asked = (await as_people_have_it(change, store)).question
     until = expires_at(asked) if asked else None
     if until is not None and now >= until:
-        raise OverError(f"{change.id} has expired at {format_time(until, now)}: nobody had answered by then.")
+        raise OverError(f"{_step(change)} has expired at {format_time(until, now)}: nobody had answered by then.")
     last = next((one for one in await store.last_verdicts() if one.service_id == change.service_id), None)
     if last is not None and not is_about(change, last, change.policy_digest):
         raise OverError(

@@ -31,6 +31,7 @@ _NONE_HERE = (
     "No service reports to this channel: `notify: {slack: '#channel'}` in a policy says where it does. "
     "For a private channel it has to be the channel's id."
 )
+_HOW = "Its question in the channel has the buttons."
 _ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys(("approve", "reject", "snooze"), "The question itself has a button for that."),
     "explain": "Here it is `why`.",
@@ -101,7 +102,7 @@ class Commands:
             f"Under way: {change.origin.tier} → {change.target.tier}, {change.state} ({change.id})"
             for change in await store.changes(service_id, states=sorted(OPEN))
         ]
-        lines += [waits(change, now) for change in await store.changes(service_id, states=(State.PROPOSED,))]
+        lines += [waits(change, now, _HOW) for change in await store.changes(service_id, states=(State.PROPOSED,))]
         pause = await store.paused(service_id)
         if pause is not None and (pause.until is None or now < pause.until):
             lines.append(pauses.sentence(one.name, pause, now))
