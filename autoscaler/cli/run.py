@@ -53,7 +53,8 @@ def run(
     """Look after the services of your policies, until it is stopped.
 
     Reads RENDER_API_KEY, and if set DATABASE_URL (postgresql://… or sqlite:///path; by default autoscaler.db here),
-    SLACK_BOT_TOKEN and SLACK_CHANNEL, or WEBHOOK_URL and WEBHOOK_SECRET (without either, messages appear in the terminal).
+    SLACK_BOT_TOKEN and SLACK_CHANNEL, SLACK_APP_TOKEN for buttons and commands there, or WEBHOOK_URL and WEBHOOK_SECRET
+    (without any, messages appear in the terminal).
 
     SIGTERM ends it within ten seconds: what is in flight is finished or goes on at the next start.
     """

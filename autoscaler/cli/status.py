@@ -127,7 +127,10 @@ def _screen(fleet: Fleet, console: Console) -> RenderableType:
         Text(f"Under way: {change.service}: {change.origin.tier} → {change.target.tier}, {change.state} ({change.id})")
         for change in fleet.changes
     )
-    asked = (Text(waits(change, fleet.at), style="bold yellow") for change in fleet.asked)
+    asked = (
+        Text(waits(change, fleet.at, f"`autoscaler approve {change.id}`, or `reject`."), style="bold yellow")
+        for change in fleet.asked
+    )
     paused = (Text(pauses.sentence(name, pause, fleet.at), style="bold yellow") for name, pause in fleet.pauses)
     return Group(
         drawn(shown, empty="No service has been looked at yet: start `autoscaler run`."),

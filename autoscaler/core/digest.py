@@ -92,11 +92,14 @@ def _at_nine(day: date, zone: ZoneInfo) -> int:
 
 
 def held_within(verdicts: Sequence[Verdict], begin: int, end: int) -> tuple[Held, ...]:
-    """What was held in [begin, end), by what and by the guard that decided. `verdicts`: the newest first."""
+    """What was held in [begin, end), by what and by the guard that decided; not by the very change that it asked for.
+
+    `verdicts`: the newest first.
+    """
     sums: dict[tuple[Ask, str | None, Why], tuple[int, int]] = {}
     for verdict in takewhile(lambda one: one.at >= begin, verdicts):
         length = min(verdict.at, end) - max(verdict.since, begin)
-        if verdict.ask is Ask.HOLD or verdict.goes or length < 0:
+        if verdict.ask is Ask.HOLD or verdict.goes or verdict.why is Why.CHANGE_OPEN or length < 0:
             continue
         key = verdict.ask, verdict.target, verdict.why
         times, before = sums.get(key, (0, 0))

@@ -69,6 +69,10 @@ class Bench:
             return
         try:
             await work()
+        except asyncio.CancelledError:
+            if not self._stopping.is_set():
+                raise
+            # Cut off by the stop, which is no failure: the scheduler would log it as one, with a traceback.
         except FencedError as error:
             log.info("%s: %s", name, error)
             self.start("renew", self._renew)

@@ -6,6 +6,7 @@ from autoscaler.core.change import State
 from autoscaler.core.durations import DAY, HOUR, MINUTE, SECOND
 from autoscaler.errors import RefusedError, UnavailableError
 from autoscaler.ports import Clock, Delivery, Event, EventKind, Notifier, Store, Tenure
+from autoscaler.report.text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +32,11 @@ async def deliver(store: Store, notifier: Notifier, clock: Clock, tenure: Tenure
         try:
             reference = await notifier.deliver(delivery)
         except UnavailableError as error:
-            log.warning("message %s waits: %s", event.id, error)
+            log.warning("message '%s' waits: %s", one_line(event.message.title), error)
             await store.not_delivered(event.id, clock.now() + _wait(delivery, error), str(error))
         except RefusedError as error:
-            log.error("message %s can't be delivered: %s", event.id, error)  # noqa: TRY400 - the text says all; a trace would only hide it
+            tries = "can't be delivered (tried every ten minutes for a day)"
+            log.error("message '%s' %s: %s", one_line(event.message.title), tries, error)  # noqa: TRY400 - the text says all; a trace would only hide it
             is_over = clock.now() - event.at >= GIVE_UP and not await _still_asks(store, event)
             await store.not_delivered(event.id, None if is_over else clock.now() + LONGEST_WAIT, str(error))
         except Exception:  # one message that breaks its notifier holds up no other

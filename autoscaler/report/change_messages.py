@@ -28,15 +28,18 @@ def started(change: Change) -> Message:
     )
 
 
-def asked(change: Change) -> Message:
-    """The first message of a change that waits for a yes: what, why, what it costs, and what happens if nobody answers."""
+def asked(change: Change, *, rests: bool = False) -> Message:
+    """The first message of a change that waits for a yes: what, why, what it costs, and what happens if nobody answers.
+
+    `rests`: it is answered or snoozed, so that it does not wait now.
+    """
     because = () if change.question is None else change.question.because
     lines = (
         change.reason,
         _sentence(change.advice),
         *(f"• {words}" for words in because),
         _down(change),
-        _if_nobody(change),
+        "" if rests else _if_nobody(change),
     )
     return Message(
         title=f"{change.service}: {change.origin.tier} → {change.target.tier}?",
@@ -120,7 +123,7 @@ def ended(change: Change) -> Message:
     overtaken = change.state is State.SUPERSEDED  # what runs then is a person's affair, and not known here
     runs = (("Running now", f"{_plan(running)} ({running.tier})"), ("Cost", _cost_now(change, running)))
     end = change.live_at or change.ended_at
-    took = () if end is None else (("Took", format_duration(end - change.created_at)),)
+    took = () if end is None or change.was_only_asked else (("Took", format_duration(end - change.created_at)),)
     return Message(
         title=ending.title.format(service=change.service, plan=_plan(running), tier=running.tier),
         tone=ending.tone,
@@ -144,7 +147,7 @@ _ENDINGS = MappingProxyType(
         State.UNDONE: _Ending(
             "Undone: {service} runs on {plan} ({tier}) again",
             Tone.BAD,
-            "Look at the deploy and its logs on Render. I try again after the cooldown, if the rules still ask for it.",
+            "Look at the deploy and its logs on Render. I try again in ten minutes at the earliest, if the rules still ask for it.",
         ),
         State.FAILED: _Ending(
             "Failed: {service} is still on {plan} ({tier})",
@@ -157,9 +160,15 @@ _ENDINGS = MappingProxyType(
             "Nothing to do: I go on from what is there now.",
         ),
         State.EXPIRED: _Ending(
-            "Expired: nobody answered about {service}", Tone.NOTICE, "Nothing was changed; I ask again if it stays so."
+            "Expired: nobody answered about {service}",
+            Tone.NOTICE,
+            "Nothing was changed. If it stays so, I ask again in a day.",
         ),
-        State.REJECTED: _Ending("Rejected: {service} stays on {plan} ({tier})", Tone.NOTICE, "Nothing was changed."),
+        State.REJECTED: _Ending(
+            "Rejected: {service} stays on {plan} ({tier})",
+            Tone.NOTICE,
+            "Nothing was changed. I do not ask again for a week, unless the policy is edited or the load grows much.",
+        ),
     }
 )
 

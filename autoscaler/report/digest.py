@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from autoscaler.core.change import Change
+from autoscaler.core.change import Change, State
 from autoscaler.core.digest import Digest, Held, WouldHave
 from autoscaler.core.durations import DAY, format_duration
 from autoscaler.core.why import Why
@@ -42,7 +42,9 @@ def _changes(digest: Digest) -> Iterator[str]:
 
 
 def _end(change: Change) -> str:
-    return f"{change.state}, {change.outcome or change.reason}"
+    """Of what went well its reason is told, of all else how it ended."""
+    is_well = change.state in {State.WATCHING, State.DONE}
+    return change.reason if is_well else f"{change.state}, {change.outcome or change.reason}"
 
 
 def _held(digest: Digest) -> Iterator[str]:
@@ -72,7 +74,7 @@ def _would_have(digest: Digest) -> Iterator[str]:
         yield f"• and {len(would.changes) - MOST} more: `autoscaler backtest --from-store` shows all."
     yield f"What I saw of that time would have cost ${would.costs:.2f} instead of ${would.never:.2f}."
     if digest.offers_live:
-        yield f"To let me act: press, or write `mode: act` in {digest.policy_file}."
+        yield f"To let me act: press Go live, or write `mode: act` in {digest.policy_file}."
 
 
 def _money(digest: Digest) -> tuple[tuple[str, str], ...]:

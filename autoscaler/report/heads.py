@@ -25,16 +25,17 @@ def head(change: Change, answers: Sequence[Answer] = (), snooze: Snooze | None =
 
 
 def _asked(change: Change, answers: Sequence[Answer], snooze: Snooze | None) -> Message:
-    asked = change_messages.asked(change)
-    said = (f"{spoken(answers)}.",) if answers else ()
-    if snooze is not None:
-        later = f"Snoozed by {snooze.name or snooze.who} until {format_time(snooze.until, snooze.at)}."
-        return replace(asked, lines=(*asked.lines, *said, later), context=f"change {change.id}", buttons=())
     missing = change.question.needed - len(answers) if change.question else 0
-    if missing <= 0 or not all(answer.yes for answer in answers):
-        return replace(asked, lines=(*asked.lines, *said), context=f"change {change.id}", buttons=())
-    more = (f"{spoken(answers)}; it takes {missing} more.",) if answers else ()
-    return replace(asked, lines=(*asked.lines, *more))
+    waits = snooze is None and missing > 0 and all(answer.yes for answer in answers)
+    asked = change_messages.asked(change, rests=not waits)
+    if waits:
+        more = (f"{spoken(answers)}; somebody else has to say yes too.",) if answers else ()
+        return replace(asked, lines=(*asked.lines, *more))
+    said = (f"{spoken(answers)}.",) if answers else ()
+    later: tuple[str, ...] = ()
+    if snooze is not None:
+        later = (f"Snoozed by {snooze.name or snooze.who} until {format_time(snooze.until, snooze.at)}.",)
+    return replace(asked, lines=(*asked.lines, *said, *later), context=f"change {change.id}", buttons=())
 
 
 def _over(change: Change) -> Message:

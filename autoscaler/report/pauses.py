@@ -12,7 +12,7 @@ def what(pause: Pause) -> str:
 
 def sentence(service: str, pause: Pause, now: int) -> str:
     """One that is in force: what, by whom, until when, why."""
-    until = f"until {format_time(pause.until, now)}" if pause.until is not None else "until `autoscaler resume`"
+    until = f"until {format_time(pause.until, now)}" if pause.until is not None else "until somebody resumes it"
     note = f": {one_line(pause.note)}" if pause.note else ""
     return f"{one_line(service)}: {what(pause)} by {one_line(pause.who)} {until}{note}"
 

@@ -161,7 +161,7 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
             "Find out what it really waits for; `autoscaler approve` it if you know better.",
         ),
         Why.DECLINED: Words(
-            "it was declined",
+            "nobody said yes when asked",
             "You were asked about the same a while ago, and it was not agreed to.",
             "`autoscaler scale` it by hand, or edit the policy: then I ask anew.",
         ),

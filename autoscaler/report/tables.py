@@ -176,10 +176,19 @@ def _change_row(change: Change, now: int) -> tuple[str, ...]:
 
 
 def _consent(change: Change) -> str:
-    """Who wanted it: the policy by itself, or a person."""
+    """Who wanted it: the policy by itself, or a person; where people were asked, who said yes."""
+    urgent = " (emergency)" if change.emergency else ""
+    if change.question is not None:
+        return _agreed(change) + urgent
     if change.requested_by != "policy":
-        return one_line(change.requested_by) + (" (emergency)" if change.emergency else "")
+        return one_line(change.requested_by) + urgent
     return "automatic, an emergency" if change.emergency else "automatic"
+
+
+def _agreed(change: Change) -> str:
+    if change.was_only_asked:
+        return "nobody" if change.state.is_final else "nobody yet"
+    return one_line(change.question.agreed_by if change.question else "") or "nobody said no in time"
 
 
 def _rung(rung: Rung) -> str:

@@ -66,4 +66,4 @@ async def test_what_waits_for_no_answer_is_said_with_what_does(asked):
 async def test_where_nothing_waits_that_is_said(place):
     await one_pass(place)
     ended = await say(place, "approve", "holisticos-api")
-    assert (ended.code, "What does: nothing at present." in ended.err) == (2, True)
+    assert (ended.code, "Nothing does at present;" in ended.err) == (2, True)

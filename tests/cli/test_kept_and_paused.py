@@ -58,7 +58,7 @@ async def test_status_shows_who_paused_and_why_and_resume_says_it_again(place, m
     assert [(one["who"], one["until"], one["down_only"]) for one in ended.json] == [("ada", None, bool(more))]
     what = "downgrades are paused" if more else "paused"
     shown = await autoscaler("status", **place.env)
-    assert f"holisticos-api: {what} by ada until `autoscaler resume`: a launch" in shown.out
+    assert f"holisticos-api: {what} by ada until somebody resumes it: a launch" in shown.out
     assert (await autoscaler("status", "--json", **place.env)).json["pauses"][0]["note"] == "a launch"
     resumed = await by_hand(place, "resume", "holisticos-api", "--json")
     assert resumed.json == [{"service": "holisticos-api", "was_paused": True}]

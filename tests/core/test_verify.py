@@ -130,7 +130,7 @@ def test_few_requests_are_said_and_the_watch_goes_on():
     step = soaking(UP, few_requests=3.0)
     assert step.change.state is State.WATCHING
     assert step.change.unproven
-    assert step.change.outcome == "standard is live, unproven (3 requests so far) and the app answers"
+    assert step.change.outcome == "standard is live and the app answers; unproven (3 requests so far)"
 
 
 def test_enough_requests_prove_it_at_the_end_of_the_soak():

@@ -51,6 +51,7 @@ def test_what_was_held_is_summed_by_what_decided_and_only_within_the_time():
 
     rows = [
         held(Why.BUDGET, 9 * HOUR, 12 * HOUR),
+        held(Why.CHANGE_OPEN, 8 * HOUR, 9 * HOUR),
         held(Why.COOLDOWN, 8 * HOUR, 9 * HOUR),
         held(Why.BUDGET, 2 * HOUR, 4 * HOUR),
         held(Why.BUDGET, 0, HOUR),

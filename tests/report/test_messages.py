@@ -100,7 +100,7 @@ def test_a_change_is_undone():
     assert text(change_messages.ended(over)) == (
         "[bad] Undone: holisticos-api runs on starter (mvp) again\n"
         "No answer from the new instance within 15m; back on starter.\n"
-        "Look at the deploy and its logs on Render. I try again after the cooldown, if the rules still ask for it.\n"
+        "Look at the deploy and its logs on Render. I try again in ten minutes at the earliest, if the rules still ask for it.\n"
         "  Running now: starter (mvp)\n"
         "  Cost: $7/mo, as before\n"
         "  Took: 3m\n"

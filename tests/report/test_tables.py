@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from autoscaler.core.change import State
+from autoscaler.core.change import Question, State
 from autoscaler.core.durations import HOUR, MINUTE
 from autoscaler.core.evaluate import Role
 from autoscaler.core.guards import Blocker
@@ -53,6 +53,17 @@ def test_history_shows_changes_and_holds_newest_first():
         ("12:03 UTC", own, step, "done", cost, "3m", "automatic", why, "It holds."),
         ("11:03 UTC", own, step, "approved", cost, "3h 1m so far", "automatic, an emergency", why, "-"),
     )
+
+
+def test_history_says_who_said_yes_and_never_that_a_no_was_an_approval():
+    asked = Question(lifts=("mode_ask",), expires=24 * HOUR)
+    stories = {
+        "ada": change(state=State.DONE, question=replace(asked, agreed_at=NOW, agreed_by="ada")),
+        "nobody said no in time": change(state=State.DONE, question=replace(asked, agreed_at=NOW)),
+        "nobody": change(state=State.REJECTED, question=asked),
+        "nobody yet": change(state=State.PROPOSED, question=asked),
+    }
+    assert {who: history([one], [], NOW).rows[0][6] for who, one in stories.items()} == {who: who for who in stories}
 
 
 def test_a_change_under_way_is_no_hold():

@@ -25,6 +25,6 @@ async def test_it_is_acknowledged_in_time_and_done_once_render_has_answered(tmp_
         outcome = await slack.click(ADA, slack.ephemerals[-1], f"autoscaler.{Verb.SCALE}")
         assert outcome.acked
         answers.set()
-        assert "Written down as chg-" in (await outcome.reply())["text"]
+        assert "Noted: holisticos-api goes to scaled." in (await outcome.reply())["text"]
         (change,) = await room.rig.changes()
         assert change.target.tier == "scaled"

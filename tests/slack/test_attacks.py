@@ -38,7 +38,7 @@ async def nothing_came_of_it(room, *, state=State.PROPOSED):
 async def test_who_is_no_approver_is_told_so_and_changes_nothing(room, asked, verb):
     choice = "1h" if verb is Verb.SNOOZE else None
     said = await room.answer(await room.press(MALLORY, verb, choice=choice))
-    assert "Only approvers of holisticos-api may do that, and you (U0MALLORY) are none: rig.yaml" in said
+    assert "Only approvers of holisticos-api may do that, and you (U0MALLORY) are not among them: rig.yaml" in said
     assert room.slack.views == []
     assert len(room.buttons()) == 4
     await nothing_came_of_it(room)

@@ -10,6 +10,7 @@ from autoscaler.adapters.slack.groups import SlackGroups
 from autoscaler.core.change import State
 from autoscaler.core.observations import Told
 from autoscaler.engine.digest import gather_digest
+from autoscaler.engine.outbox import deliver
 from autoscaler.errors import RefusedError
 from autoscaler.report.digest import digest_message
 from autoscaler.report.messages import Verb
@@ -56,12 +57,15 @@ async def test_anybody_in_the_channel_may_ask_for_status_and_why(room):
 async def test_elsewhere_a_service_is_not_shown_but_to_its_approvers(room):
     assert "ask me there" in await told(room, MALLORY, "status holisticos-api", "dev")
     assert "No service reports to this channel" in await told(room, MALLORY, "status", "dev")
+    for asked in ("why", "pause 2h", "resume", "complaint it is slow", "why nobody"):
+        assert "No service reports to this channel" in await told(room, MALLORY, asked, "dev")
     assert "holisticos-api: mvp" in await told(room, ADA, "status", "dev")
     assert "holisticos-api: mvp" in await told(room, ADA, "status", "D0ADA")
 
 
 async def test_pause_and_resume_are_for_approvers_and_hold_what_the_rules_ask_for(room):
     assert "Only approvers of holisticos-api may do that, and you (U0MALLORY)" in await told(room, MALLORY, "pause 2h")
+    assert "A time is written as one word, such as 30m" in await told(room, ADA, "pause 2 hours")
     assert await room.rig.store.paused(room.rig.service.id) is None
     assert "holisticos-api: paused for 2h" in await told(room, ADA, "pause 2h")
     room.rig.load = BUSY
@@ -70,6 +74,8 @@ async def test_pause_and_resume_are_for_approvers_and_hold_what_the_rules_ask_fo
     assert "paused by ada (U0ADA) until" in await told(room, MALLORY, "status")
     assert "Only approvers" in await told(room, MALLORY, "resume")
     assert "holisticos-api goes on." in await told(room, ADA, "resume holisticos-api")
+    await deliver(room.rig.store, room.rig.told, room.rig.clock)
+    assert "By ada (U0ADA), who had paused it." in room.slack.messages[-1].text
     assert "was not paused" in await told(room, ADA, "resume")
     await room.rig.run(minutes=5)
     assert room.rig.running == ("standard", SCALED_ENV | {"SECRET_KEY": "not-ours"})
@@ -85,7 +91,7 @@ async def test_scale_shows_what_it_would_do_and_one_press_begins_just_that(room)
     outcome = await room.press(ADA, Verb.SCALE, ephemeral)
     reply = await outcome.reply()
     assert reply["replace_original"]
-    assert reply["text"].startswith("✅ Written down as chg-")
+    assert reply["text"].startswith("✅ Noted: holisticos-api goes to scaled.")
     await room.rig.run(minutes=3)
     (change,) = await room.rig.changes()
     assert (change.state, change.requested_by) == (State.WATCHING, "ada (U0ADA)")
@@ -156,6 +162,12 @@ async def test_a_policy_without_approvers_says_how_to_become_one(tmp_path, slack
 async def test_a_wrong_word_names_the_nearest(room):
     assert "There is no command 'stauts'. Did you mean `status`?" in await told(room, ADA, "stauts")
     assert "There is no service 'holistic'" in await told(room, ADA, "why holistic")
+
+
+async def test_a_word_of_the_buttons_or_of_the_shell_is_told_where_it_belongs(room):
+    assert "There is no command 'approve'. The question itself has a button" in await told(room, ADA, "approve")
+    assert "Here it is `why`." in await told(room, ADA, "explain holisticos-api")
+    assert "for a shell" in await told(room, ADA, "undo")
 
 
 async def test_go_live_is_one_press_of_an_approver_and_takes_its_button_away(tmp_path, slack):

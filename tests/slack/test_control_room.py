@@ -61,6 +61,7 @@ async def test_the_buttons_vanish_as_soon_as_the_answer_is_noted_not_only_when_i
     await deliver(room.rig.store, room.rig.told, room.rig.clock)
     assert room.buttons() == []
     assert "ada said yes at" in room.head.blocks[1]["text"]["text"]
+    assert "If nobody answers" not in room.head.blocks[1]["text"]["text"]
     assert len(room.slack.messages) == 1, "the first message changes, nothing is posted for it"
 
 
@@ -86,6 +87,9 @@ async def test_a_snooze_lets_it_rest_and_then_it_is_asked_again_outside_the_thre
     await room.rig.run(seconds=10)
     assert room.buttons() == []
     assert "Snoozed by ada until" in room.head.blocks[1]["text"]["text"]
+    assert "If nobody answers" not in room.head.blocks[1]["text"]["text"]
+    status = await (await room.slack.command(ADA, "status")).reply()
+    assert "Snoozed, asked again" in str(status)
     await room.rig.run(minutes=58)
     assert len(room.slack.messages) == 1
     await room.rig.run(minutes=2)
@@ -125,7 +129,7 @@ async def test_two_people_are_needed_above_an_amount_and_the_first_yes_leaves_th
         await room.until_asked()
         assert "Two people have to say yes." in room.head.blocks[1]["text"]["text"]
         said = await room.answer(await room.press(ADA, Verb.APPROVE))
-        assert "It takes 1 more" in said
+        assert "Somebody else has to say yes too: scaled costs $25/mo." in said
         await room.rig.run(seconds=20)
         assert room.buttons() == FOUR
         assert "ada said yes" in room.head.blocks[1]["text"]["text"]

@@ -1,5 +1,6 @@
 """Slack refuses, stumbles or is away: the outbox learns whether to try again, people learn what to do, nobody learns the token."""
 
+import asyncio
 import logging
 import socket
 import traceback
@@ -7,6 +8,7 @@ import traceback
 import pytest
 from pydantic import SecretStr
 
+from autoscaler.adapters.slack.listener import SlackListener
 from autoscaler.adapters.slack.notifier import SlackNotifier
 from autoscaler.errors import RefusedError, UnavailableError
 from autoscaler.report import messages
@@ -154,3 +156,13 @@ async def test_while_slack_wants_to_be_left_alone_no_other_message_is_tried(slac
             await notifier.deliver(HELLO)
         assert 6 < caught.value.retry_after <= 7
     assert slack.calls == ["chat.postMessage"]
+
+
+async def test_a_wrong_app_token_is_answered_with_where_that_one_comes_from(slack, caplog):
+    listener = SlackListener(SecretStr(slack.token), SecretStr(slack.token), None, base_url=slack.base_url)
+    listening = asyncio.create_task(listener.run())
+    await slack.until(lambda: "no buttons and no commands yet" in caplog.text)
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    assert "into SLACK_APP_TOKEN and restart" in caplog.text
+    assert "SLACK_BOT_TOKEN" not in caplog.text

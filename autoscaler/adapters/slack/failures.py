@@ -29,6 +29,23 @@ _FIXES = MappingProxyType(
     }
 )
 """Slack's error code -> what is wrong and the next step."""
+_NEW_APP_KEY = (
+    "make an app-level token (xapp-…, on the app's page under Basic Information, with the scope connections:write), "
+    "put it into SLACK_APP_TOKEN and restart"
+)
+APP_TOKEN_FIXES = MappingProxyType(
+    _FIXES
+    | {
+        "invalid_auth": f"the token is not valid: {_NEW_APP_KEY}",
+        "not_authed": f"no token was sent: {_NEW_APP_KEY}",
+        "token_revoked": f"the token was revoked: {_NEW_APP_KEY}",
+        "token_expired": f"the token has expired: {_NEW_APP_KEY}",
+        "account_inactive": f"the app was removed from the workspace: install it again, then {_NEW_APP_KEY}",
+        "not_allowed_token_type": f"this is another kind of token: {_NEW_APP_KEY}",
+        "missing_scope": f"the token may not do that: {_NEW_APP_KEY}",
+    }
+)
+"""The same where it was the app-level token that Slack looked at."""
 _PASSING = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "ratelimited"})
 """Error codes that Slack itself calls transient; they come with status 200."""
 
@@ -46,7 +63,12 @@ class SlowDownError(UnavailableError):
     """Slack had too many calls; `retry_after` is how long it wants to be left alone, in seconds, if it said so."""
 
 
-async def call(method: Callable[[], Awaitable[AsyncSlackResponse]], what: str, timeout: float) -> AsyncSlackResponse:  # noqa: ASYNC109 - named in the error only
+async def call(
+    method: Callable[[], Awaitable[AsyncSlackResponse]],
+    what: str,
+    timeout: float,  # noqa: ASYNC109 - named in the error only
+    fixes: Mapping[str, str] = _FIXES,
+) -> AsyncSlackResponse:
     """Slack's answer, its failures as ours. `what`: what was asked for, such as `the message for #ops`; `timeout` in seconds.
 
     Raises UnavailableError and SlackRefusedError.
@@ -58,7 +80,7 @@ async def call(method: Callable[[], Awaitable[AsyncSlackResponse]], what: str, t
             return response
         failure = not_slack()
     except SlackApiError as error:
-        failure = _answered(error, what)
+        failure = _answered(error, what, fixes)
     except TimeoutError:
         text = f"Slack did not answer within {timeout:g}s; {what} may have arrived"
         failure = UnavailableError(text, may_have_acted=True)
@@ -73,7 +95,7 @@ async def call(method: Callable[[], Awaitable[AsyncSlackResponse]], what: str, t
     raise failure
 
 
-def _answered(error: SlackApiError, what: str) -> OutsideError:
+def _answered(error: SlackApiError, what: str, fixes: Mapping[str, str]) -> OutsideError:
     """What Slack's answer means. The SDK's own text is not used: it repeats whatever came back."""
     response = error.response  # the SDK's AsyncSlackResponse, or aiohttp's when the body was no JSON
     status: int = getattr(response, "status_code", 0) or getattr(response, "status", 0)
@@ -87,7 +109,7 @@ def _answered(error: SlackApiError, what: str) -> OutsideError:
     if not code:
         return not_slack()
     needed = cut(one_line(str(answer.get("needed", "chat:write"))), 80)
-    fix = _FIXES.get(code, "Slack's page on that method explains this code").format(needed=needed)
+    fix = fixes.get(code, "Slack's page on that method explains this code").format(needed=needed)
     return SlackRefusedError(one_line(what), code, fix)
 
 

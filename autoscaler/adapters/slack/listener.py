@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from autoscaler.adapters.slack.blocks import REASON, blocks, fallback, modal
-from autoscaler.adapters.slack.failures import SlackRefusedError, call
+from autoscaler.adapters.slack.failures import APP_TOKEN_FIXES, SlackRefusedError, call
 from autoscaler.adapters.slack.payloads import Commanded, Heard, Pressed, Submitted, read
 from autoscaler.adapters.slack.quiet import quiet_logger
 from autoscaler.errors import OutsideError, OverError, StoreError, UnavailableError, UsageError
@@ -38,10 +38,6 @@ SHORTEST_REST, LONGEST_REST = 2.0, 300.0
 """Seconds before it is tried again to connect for the first time."""
 _KEEPS = frozenset({Verb.APPROVE, Verb.SNOOZE, Verb.GO_LIVE})
 """What has to be written down before it is acknowledged. `Reject` only asks why; the form's answer is what counts."""
-_REFUSED = (
-    "Slack refuses SLACK_APP_TOKEN: that has to be the app-level token (xapp-…, on the app's page under Basic Information → "
-    "App-Level Tokens, with the scope connections:write); `autoscaler doctor` checks it"
-)
 _NOT_NOTED = Reply(
     messages.notice("Not noted: my database does not answer. Please try again in a minute.", tone=Tone.BAD),
     is_over=False,
@@ -95,11 +91,11 @@ class SlackListener:
                     lambda: self._client.apps_connections_open(app_token=self._app_token.get_secret_value()),
                     "to let me listen (Socket Mode)",
                     TIMEOUT,
+                    APP_TOKEN_FIXES,
                 )
                 return str(response["url"])
             except OutsideError as error:
-                said = f"{_REFUSED} ({error.code})" if isinstance(error, SlackRefusedError) else str(error)
-                log.error("no buttons and no commands yet: %s", said)  # noqa: TRY400 - the text says all
+                log.error("no buttons and no commands yet: %s", error)  # noqa: TRY400 - the text says all
                 await asyncio.sleep(rest if error.retry_after is None else error.retry_after)
                 rest = min(2 * rest, LONGEST_REST)
 
@@ -236,8 +232,10 @@ async def _spoken(answer: Awaitable[Reply]) -> Reply:
 
 
 def _refusal(error: UsageError | OutsideError) -> Reply:
-    again = " Please try again." if isinstance(error, UnavailableError) else ""
-    return Reply(messages.notice(f"{error}{again}", tone=Tone.BAD), is_over=isinstance(error, OverError))
+    """A siren is for what is broken: a word that is not known, or a No, is said calmly."""
+    if isinstance(error, UnavailableError):
+        return Reply(messages.notice(f"{error} Please try again.", tone=Tone.BAD), is_over=False)
+    return Reply(messages.notice(str(error)), is_over=isinstance(error, OverError))
 
 
 def _without_buttons(heard: Pressed) -> dict[str, Any]:

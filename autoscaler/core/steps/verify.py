@@ -31,8 +31,8 @@ def soak(change: Change, world: World, now: int, look_every: int) -> Step:
         return Wait(min(over, now + GLANCE), "soaking")
     if world.app is not None and world.app.at >= live_at:
         unproven = world.few_requests is not None
-        few = f", unproven ({world.few_requests:.0f} requests so far)" if unproven else ""
-        outcome = f"{change.target.plan} is live{few}{_mismatch(change.target, world.app)}"
+        few = f"; unproven ({world.few_requests:.0f} requests so far)" if unproven else ""
+        outcome = f"{change.target.plan} is live{_mismatch(change.target, world.app)}{few}"
         return _watching(change, outcome, now, unproven=unproven)
     if world.suspended:
         outcome = f"somebody suspended the service; {change.target.plan} had gone live, unproven"

@@ -53,6 +53,8 @@ async def look_at_approvers(
     """Whether somebody may say yes where somebody has to, and whether the groups that may can be read."""
     if settings.slack_app_token is None or settings.slack_bot_token is None or slack is None:
         return [skipped(APPROVER, "without buttons nobody has to be named: whoever has the database may approve")]
+    if not files:
+        return [skipped(APPROVER, "there is no policy yet that would name them")]
     findings = [finding for file in files for finding in _named(file)]
     groups = {one for file in files for one in file.policy.approval.approvers if one.startswith(GROUP)}
     looks = (guarded(APPROVER, _group(one, slack), patience, about=one) for one in sorted(groups))

@@ -31,19 +31,26 @@ class Answered:
         return _is_answered(self.change, self.answers, yes=True)
 
 
+def _step(change: Change) -> str:
+    return f"{change.service} {change.origin.tier} → {change.target.tier}"
+
+
 async def asked(word: str, store: Store) -> Change:
     """The change of that id, or the one of that service that waits. Raises UsageError, RefusedError and StoreError."""
     named = await store.change(word)
     if named is not None and named.state is not State.PROPOSED:
-        raise OverError(f"{named.id} waits for nobody: {said(named, await store.answers(named.id))}")
+        raise OverError(f"{_step(named)} waits for nobody: {said(named, await store.answers(named.id))}")
     if named is not None:
         return named
     waiting = await store.changes(states=(State.PROPOSED,), limit=MOST_WAITING)
     found = next((one for one in waiting if word in {one.service, one.service_id}), None)
     if found is not None:
         return found
-    names = ", ".join(f"{one.id} ({one.service} {one.origin.tier} → {one.target.tier})" for one in waiting[:MOST_NAMED])
-    raise UsageError(f"'{word}' waits for no answer. What does: {names or 'nothing at present'}.")
+    names = ", ".join(f"{one.id} ({_step(one)})" for one in waiting[:MOST_NAMED])
+    others = (
+        f"What does: {names}." if names else "Nothing does at present; `autoscaler history` shows what was answered."
+    )
+    raise UsageError(f"'{word}' waits for no answer. {others}")
 
 
 async def answer(change: Change, word: Answer, store: Store) -> Answered:
@@ -61,7 +68,7 @@ async def answer(change: Change, word: Answer, store: Store) -> Answered:
 
     stands, answers = await store.answer(word, tell)
     if stands is None or stands.state is not State.PROPOSED:
-        raise OverError(f"{change.id} waits for nobody any more: {said(stands or change, answers)}")
+        raise OverError(f"{_step(change)} waits for nobody any more: {said(stands or change, answers)}")
     return Answered(stands, tuple(answers))
 
 
@@ -81,7 +88,7 @@ async def snooze(change: Change, word: Snooze, store: Store) -> None:
 
     stands = await store.snooze(word, tell)
     if stands is None or stands.state is not State.PROPOSED:
-        raise OverError(f"{change.id} waits for nobody any more: {said(stands or change, ())}")
+        raise OverError(f"{_step(change)} waits for nobody any more: {said(stands or change, ())}")
 
 
 async def restate(change_id: str, store: Store, now: int) -> None:
@@ -101,7 +108,7 @@ async def _still_wanted(change: Change, store: Store, now: int) -> None:
     asked = (await as_people_have_it(change, store)).question
     until = expires_at(asked) if asked else None
     if until is not None and now >= until:
-        raise OverError(f"{change.id} has expired at {format_time(until, now)}: nobody had answered by then.")
+        raise OverError(f"{_step(change)} has expired at {format_time(until, now)}: nobody had answered by then.")
     last = next((one for one in await store.last_verdicts() if one.service_id == change.service_id), None)
     if last is not None and not is_about(change, last, change.policy_digest):
         raise OverError(

@@ -36,5 +36,5 @@ async def need_approver(one: Known, who: Person, groups: Groups) -> PolicyFile:
             "`autoscaler approve` and the other commands work for whoever has the bot's database."
         )
     raise RefusedError(
-        f"Only approvers of {service} may do that, and you ({who.id}) are none: {file.path} names them in approval.approvers."
+        f"Only approvers of {service} may do that, and you ({who.id}) are not among them: {file.path} names them under approval.approvers."
     )

@@ -27,6 +27,21 @@ SHORTEST_COMPLAINT = 3
 """Characters: an empty one would be a slip of the thumb."""
 
 
+_NONE_HERE = (
+    "No service reports to this channel: `notify: {slack: '#channel'}` in a policy says where it does. "
+    "For a private channel it has to be the channel's id."
+)
+_HOW = "Its question in the channel has the buttons."
+_ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(("approve", "reject", "snooze"), "The question itself has a button for that."),
+    "explain": "Here it is `why`.",
+    **dict.fromkeys(
+        ("undo", "repair", "history", "cost", "doctor"), "That one is for a shell, where the bot's database is."
+    ),
+}
+"""Words that somebody knows from the buttons or from the command line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One word behind `/autoscaler`."""
@@ -60,8 +75,9 @@ class Commands:
         command = self._all.get(word.lower() or "help")
         if command is None:
             near = difflib.get_close_matches(word.lower(), self._all, n=1)
-            hint = f"Did you mean `{near[0]}`? " if near else ""
-            raise UsageError(f"There is no command '{one_line(word)[:40]}'. {hint}`/autoscaler help` shows all.")
+            hint = _ELSEWHERE.get(word.lower()) or (f"Did you mean `{near[0]}`?" if near else "")
+            known = "`/autoscaler help` shows all."
+            raise UsageError(" ".join(filter(None, (f"There is no command '{one_line(word)[:40]}'.", hint, known))))
         return await command.do(said, rest.strip())
 
     async def _help(self, _said: Said, _rest: str) -> Message:
@@ -73,9 +89,7 @@ class Commands:
         now = self._desk.clock.now()
         seen = (await self._one(said, rest),) if rest else await self._seen_by(said)
         if not seen:
-            raise UsageError(
-                "No service reports to this channel: `notify: {slack: '#channel'}` in a policy says where it does."
-            )
+            raise UsageError(_NONE_HERE)
         lines = [line for one in seen for line in await self._status_of(one, now)]
         return Message("Status", Tone.NOTICE, tuple(lines), context=await self._worker(now))
 
@@ -88,7 +102,7 @@ class Commands:
             f"Under way: {change.origin.tier} → {change.target.tier}, {change.state} ({change.id})"
             for change in await store.changes(service_id, states=sorted(OPEN))
         ]
-        lines += [waits(change, now) for change in await store.changes(service_id, states=(State.PROPOSED,))]
+        lines += [waits(change, now, _HOW) for change in await store.changes(service_id, states=(State.PROPOSED,))]
         pause = await store.paused(service_id)
         if pause is not None and (pause.until is None or now < pause.until):
             lines.append(pauses.sentence(one.name, pause, now))
@@ -107,7 +121,12 @@ class Commands:
     async def _pause(self, said: Said, rest: str) -> Message:
         words = rest.split()
         span = _duration(words[-1]) if words else None
-        one = await self._approved(said, " ".join(words[:-1] if span else words))
+        try:
+            one = await self._approved(said, " ".join(words[:-1] if span else words))
+        except UsageError as error:
+            if len(words) < 2 or span:
+                raise
+            raise UsageError(f"{error} A time is written as one word, such as 30m, 2h or 1d.") from None
         to, now = receiver(one), self._desk.clock.now()
         made = Pause(to.service_id, now, now + span if span else None, down_only=False, who=called(said.by))
         await telling.pause(to, made, self._desk.store)
@@ -125,13 +144,15 @@ class Commands:
         words = rest.split()
         if len(words) != 2:
             raise UsageError(
-                "To which tier? `/autoscaler scale service tier`, such as `/autoscaler scale holisticos-api scaled`."
+                "To which tier? `/autoscaler scale service tier`, such as `/autoscaler scale my-api scaled`."
             )
         return await show(await self._one(said, words[0]), words[1], said.by, self._desk)
 
     async def _complain(self, said: Said, rest: str) -> Message:
         """Of somebody who reads the service's channel: complaints may cost money."""
         seen = await self._seen_by(said)
+        if not seen:
+            raise UsageError(_NONE_HERE)
         word, colon, text = rest.partition(":")
         named = next((one for one in seen if colon and word.strip() in one.words), None)
         one, text = (named, text) if named else (only(seen, "`/autoscaler complaint service: text`"), rest)
@@ -159,7 +180,7 @@ class Commands:
     async def _one(self, said: Said, word: str) -> Known:
         """The service of that name, or the only one that they may see. Raises UsageError and RefusedError."""
         seen = await self._seen_by(said)
-        if not word:
+        if not word and seen:
             return only(seen, "its name behind the command")
         hidden = next((one for one in await self._desk.known() if word in one.words and one not in seen), None)
         if hidden is not None:
@@ -167,6 +188,8 @@ class Commands:
             raise RefusedError(
                 f"{hidden.name} reports to {where}: ask me there. (For a private channel, its policy needs the channel's id.)"
             )
+        if not seen:
+            raise UsageError(_NONE_HERE)
         return choose(seen, word)
 
     async def _seen_by(self, said: Said) -> Sequence[Known]:

@@ -109,7 +109,7 @@ def _gone_live(service: str, file: PolicyFile, service_id: str, who: Person, now
     message = messages.notice(
         f"{service} goes live: from now on I act on it",
         f"By {who.name or who.id}. It lasts as long as {file.path} stays as it is: write `mode: act` there, so that the file says so too.",
-        "`pause` stops me at any time.",
+        "`/autoscaler pause` stops me at any time.",
         tone=Tone.GOOD,
     )
     return Event(f"{service_id}:live:{now}", now, EventKind.NOTICE, service_id, message, file.policy.notify.slack)

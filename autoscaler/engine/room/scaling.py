@@ -66,7 +66,7 @@ async def show(one: Known, tier: str, by: Person, desk: Desk) -> Message:
 async def begin_shown(shown: Shown, by: Person, desk: Desk) -> Message:
     """Begin it, if it is still what was shown. Raises UsageError, RefusedError, UnavailableError and StoreError."""
     if await desk.store.change(shown.change_id) is not None:
-        raise RefusedError(f"{shown.change_id} has begun already: each press counts once.")
+        raise RefusedError("This has begun already: each press counts once.")
     if desk.clock.now() >= shown.until:
         raise RefusedError("This was shown more than ten minutes ago: ask with `/autoscaler scale` again.")
     file = await need_approver(await desk.service(shown.service_id), by, desk.groups)
@@ -76,7 +76,7 @@ async def begin_shown(shown: Shown, by: Person, desk: Desk) -> Message:
             f"{change.service} is on {change.origin.tier} meanwhile: ask with `/autoscaler scale` again."
         )
     await begin(change, sight, desk.store)
-    title = f"Written down as {change.id}: the worker begins within seconds, and tells in a thread how it goes."
+    title = f"Noted: {change.service} goes to {change.target.tier}. I begin within seconds, and tell in a thread how it goes."
     return messages.notice(title, tone=Tone.GOOD)
 
 

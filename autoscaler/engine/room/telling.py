@@ -59,14 +59,15 @@ async def resume(to: Receiver, who: str, store: Store, now: int) -> Pause | None
     if was is None:
         return None
     await store.resume(to.service_id)
-    lines = (f"By {who}. {was.who} had paused it{f': {was.note}' if was.note else ''}.",)
+    note = f": {was.note}" if was.note else ""
+    lines = (f"By {who}, who had paused it{note}." if who == was.who else f"By {who}. {was.who} had paused it{note}.",)
     await _tell_the_team(store, to, f"resume:{now}", f"{to.service}: goes on", lines, now)
     return was
 
 
 def how_long(made: Pause) -> str:
     """` for 2h`, or until when."""
-    return f" for {format_duration(made.until - made.at)}" if made.until is not None else ", until `autoscaler resume`"
+    return f" for {format_duration(made.until - made.at)}" if made.until is not None else ", until somebody resumes it"
 
 
 async def _tell_the_team(store: Store, to: Receiver, key: str, title: str, lines: Sequence[str], now: int) -> None:
