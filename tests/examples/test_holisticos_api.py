@@ -108,7 +108,7 @@ def run_load(url, stages):
 
 
 def test_load_goes_through_its_stages_and_tells_each(tmp_path):
-    with running(tmp_path, "standard", WORK_SECONDS="0.001") as (url, _):
+    with running(tmp_path, "standard", WORK_SECONDS="0.05") as (url, _):
         load = run_load(url, "0.3s:1,0.3s:4,0.2s:0")
         told = load.communicate(timeout=20)[0].splitlines()
         report = httpx.get(f"{url}/api/health/scaling").json()
