@@ -16,5 +16,5 @@ def reject(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Say no to a change that waits for a yes. It is not asked about again for a week, unless its policy is edited."""
+    """Say no to a change that waits for a yes. It is not asked about again for a week, unless its policy is edited or the load grows by a quarter."""
     answer(change, who, reason, yes=False, as_json=as_json)

@@ -263,12 +263,12 @@ class Store(History, Protocol):
         """What is to be told of no pass and no change; each id once, whoever tells it."""
         ...
 
-    async def pause(self, pause: Pause) -> None:
-        """The service's one pause, written anew."""
+    async def pause(self, pause: Pause, event: Event) -> None:
+        """The service's one pause, written anew, and told in the same transaction."""
         ...
 
-    async def resume(self, service_id: str) -> None:
-        """No pause any more; that there was none is no failure."""
+    async def resume(self, service_id: str, event: Event) -> None:
+        """No pause any more, told in the same transaction; that there was none is no failure."""
         ...
 
     async def beat(self, heartbeat: Heartbeat) -> None:

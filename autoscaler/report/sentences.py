@@ -172,7 +172,7 @@ WORDS: MappingProxyType[Why, Words] = MappingProxyType(
         ),
         Why.MODE_ASK: Words(
             "mode is ask",
-            "With `mode: ask` every change wants a person's yes.",
+            "The policy asks before every change (`mode: ask`).",
             "`autoscaler approve` it, or set `mode: act`.",
         ),
         Why.MODE_OBSERVE: Words(

@@ -10,6 +10,7 @@ from autoscaler.ports import EventKind
 from render_client.sim import Fault, Match
 from render_client.sim.fleet import crashed
 from tests.support.rig import BUSY, CALM, EVERY, POLICY, SCALED_ENV, Load, running_rig
+from tests.support.stored import an_event
 
 MIB = 1024**2
 OURS = {"SECRET_KEY": "not-ours"}
@@ -100,7 +101,7 @@ async def test_a_return_does_not_wait_for_a_pause_to_end(tmp_path):
     async with running_rig(tmp_path, policy=SLOW_RULE, service=ON_SCALED) as rig:
         await until(rig, State.WATCHING)
         now = rig.clock.now()
-        await rig.store.pause(Pause(rig.service.id, now, None, down_only=False, who="alex"))
+        await rig.store.pause(Pause(rig.service.id, now, None, down_only=False, who="alex"), an_event("pause"))
         rig.load = NEARLY_FULL
         assert (await until(rig, State.UNDONE, minutes=5)).outcome.startswith("returned: memory")
         assert rig.running == ("standard", SCALED_ENV | OURS)

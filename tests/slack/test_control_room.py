@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from autoscaler.core.change import State
+from autoscaler.core.consent import Answer
 from autoscaler.engine.outbox import deliver
+from autoscaler.engine.room.answering import answer
 from autoscaler.report.messages import Verb
 from tests.support.rig import BUSY, CALM, SCALED_ENV
 from tests.support.slack_room import ADA, ASKING, GRACE, slack_room
@@ -158,3 +160,16 @@ async def test_an_emergency_waits_for_no_unanswered_question(tmp_path, slack):
         await room.rig.run(minutes=2)
         assert room.rig.running[0] == "standard"
         assert room.buttons() == []
+
+
+async def test_a_yes_from_a_shell_to_a_question_that_rests_leaves_it_resting_for_the_second_person(tmp_path, slack):
+    policy = ASKING.replace("approvers:", "two_above: 20, approvers:")
+    async with slack_room(tmp_path, slack, policy) as room:
+        await room.until_asked()
+        await room.rig.run(seconds=10)
+        await room.press(ADA, Verb.SNOOZE, choice="1h")
+        change, now = room.rig.managed.proposal, room.rig.clock.now()
+        await answer(change, Answer(change.id, "grace", yes=True, at=now), room.rig.store)
+        await room.rig.run(seconds=30)
+        assert room.buttons() == []
+        assert "grace said yes" in room.head.blocks[1]["text"]["text"]

@@ -52,8 +52,8 @@ async def test_no_write_of_any_kind_comes_through_and_all_is_as_before_once_it_m
         store.tell([an_event("evt-3")]),
         store.claim("first", [SERVICE], 7_200.0),
         store.release("first", [SERVICE]),
-        store.pause(Pause(SERVICE, 1, 2, "anna", "a launch")),
-        store.resume(SERVICE),
+        store.pause(Pause(SERVICE, 1, 2, "anna", "a launch"), an_event()),
+        store.resume(SERVICE, an_event()),
         store.beat(Heartbeat("first", 1, 2, 1, dry_run=False)),
         store.prune(10**15),
     ):

@@ -27,5 +27,5 @@ async def test_the_one_of_a_hundred_and_one_that_was_asked_first(store, word):
 
 async def test_one_that_is_over_says_so(store):
     await store.record(PassRecord("srv-000", (), change=a_change("chg-000", service_id="srv-000")))
-    with pytest.raises(OverError, match="chg-000 waits for nobody"):
+    with pytest.raises(OverError, match="mvp → scaled waits for nobody"):
         await asked("chg-000", store)

@@ -21,7 +21,7 @@ TAKEN_OVER_WITHIN = 45.0
 """Longest wait for the heirs of a worker that stands still."""
 STEPS = ("set plan", "set MAX_CONCURRENT", "set DB_POOL_SIZE", "ask ")
 COMES_UP = 20.0
-HEIR_ACTS = 10.0
+HEIR_ACTS = 60.0
 ARRIVES = 2.0
 """Until what a worker sends first, once it goes on, is there."""
 KINDS = {

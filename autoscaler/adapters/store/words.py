@@ -2,7 +2,7 @@
 
 from sqlalchemy.engine import Connection
 
-from autoscaler.adapters.store import answering, statements
+from autoscaler.adapters.store import answering, messages, statements
 from autoscaler.adapters.store.database import Database
 from autoscaler.core.change import Change
 from autoscaler.core.consent import Answer, Snooze
@@ -43,13 +43,23 @@ class Words:
         """Nothing of a change that is not there."""
         await self._write(lambda connection: answering.tell_of(connection, change_id, tell))
 
-    async def pause(self, pause: Pause) -> None:
+    async def pause(self, pause: Pause, event: Event) -> None:
         """One a service."""
-        await self._write(lambda connection: statements.put_pause(connection, pause))
 
-    async def resume(self, service_id: str) -> None:
+        def work(connection: Connection) -> None:
+            statements.put_pause(connection, pause)
+            messages.add_events(connection, [event])
+
+        await self._write(work)
+
+    async def resume(self, service_id: str, event: Event) -> None:
         """Nothing holds it any more."""
-        await self._write(lambda connection: statements.delete_pause(connection, service_id))
+
+        def work(connection: Connection) -> None:
+            statements.delete_pause(connection, service_id)
+            messages.add_events(connection, [event])
+
+        await self._write(work)
 
     async def paused(self, service_id: str) -> Pause | None:
         """As last set."""

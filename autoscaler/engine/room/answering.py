@@ -61,9 +61,12 @@ async def answer(change: Change, word: Answer, store: Store) -> Answered:
     if _is_answered(change, before, yes=word.yes):
         raise OverError(f"{spoken(before)}, and the worker acts on that at the service's next poll.")
     await _still_wanted(change, store, word.at)
+    rests = await store.snoozed(change.id)
+    if rests is not None and rests.until <= word.at:
+        rests = None
 
     def tell(stands: Change, answers: Sequence[Answer]) -> tuple[Event, ...]:
-        first = head(stands, answers)
+        first = head(stands, answers, rests)
         return (event(stands, f"answer:{word.who}", EventKind.HEAD, first, None, word.at, head=first),)
 
     stands, answers = await store.answer(word, tell)

@@ -48,9 +48,8 @@ def not_too_long(*given: tuple[str, str, int]) -> None:
 
 async def pause(to: Receiver, made: Pause, store: Store) -> None:
     """Nothing begins on it any more, and the team hears of it. Raises StoreError."""
-    await store.pause(made)
     lines = (f"By {made.who}{how_long(made)}.", *((made.note,) if made.note else ()))
-    await _tell_the_team(store, to, f"pause:{made.at}", f"{to.service}: {pauses.what(made)}", lines, made.at)
+    await store.pause(made, _told(to, f"pause:{made.at}", f"{to.service}: {pauses.what(made)}", lines, made.at))
 
 
 async def resume(to: Receiver, who: str, store: Store, now: int) -> Pause | None:
@@ -58,10 +57,9 @@ async def resume(to: Receiver, who: str, store: Store, now: int) -> Pause | None
     was = await store.paused(to.service_id)
     if was is None:
         return None
-    await store.resume(to.service_id)
     note = f": {was.note}" if was.note else ""
     lines = (f"By {who}, who had paused it{note}." if who == was.who else f"By {who}. {was.who} had paused it{note}.",)
-    await _tell_the_team(store, to, f"resume:{now}", f"{to.service}: goes on", lines, now)
+    await store.resume(to.service_id, _told(to, f"resume:{now}", f"{to.service}: goes on", lines, now))
     return was
 
 
@@ -70,8 +68,7 @@ def how_long(made: Pause) -> str:
     return f" for {format_duration(made.until - made.at)}" if made.until is not None else ", until somebody resumes it"
 
 
-async def _tell_the_team(store: Store, to: Receiver, key: str, title: str, lines: Sequence[str], now: int) -> None:
+def _told(to: Receiver, key: str, title: str, lines: Sequence[str], now: int) -> Event:
     """One notice in the service's channel."""
     message = messages.notice(title, *lines)
-    event = Event(f"{to.service_id}:{key}", now, EventKind.NOTICE, to.service_id, message, to.channel)
-    await store.record(PassRecord(to.service_id, (), events=(event,)))
+    return Event(f"{to.service_id}:{key}", now, EventKind.NOTICE, to.service_id, message, to.channel)
