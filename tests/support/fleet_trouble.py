@@ -21,7 +21,8 @@ TAKEN_OVER_WITHIN = 45.0
 """Longest wait for the heirs of a worker that stands still."""
 STEPS = ("set plan", "set MAX_CONCURRENT", "set DB_POOL_SIZE", "ask ")
 COMES_UP = 20.0
-HEIR_ACTS = 60.0
+HEIR_ACTS, HEIR_DEPLOYS = 60.0, 10.0
+"""The heir may die as well, and its own heir then acts."""
 ARRIVES = 2.0
 """Until what a worker sends first, once it goes on, is there."""
 KINDS = {
@@ -198,7 +199,8 @@ class Trouble:
 
     async def done_by_the_heir(self, entry: dict[str, Any]) -> None:
         """Wait until the same was sent by another one. A deploy of which nobody knows is asked for again after 90 s only."""
-        for _ in range(round(HEIR_ACTS / 0.1)):
+        patience = HEIR_DEPLOYS if entry["step"].startswith("ask") else HEIR_ACTS
+        for _ in range(round(patience / 0.1)):
             sent = (one for one in self.place.render.sent if one.service_id == entry["service"])
             if any(
                 one.step == entry["step"] and one.entry["pid"] != entry["pid"] and one.at > entry["at"] for one in sent
