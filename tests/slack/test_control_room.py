@@ -36,7 +36,9 @@ async def test_the_question_says_what_why_what_it_costs_and_what_happens_if_nobo
 
 async def test_one_press_and_it_goes_and_the_first_message_becomes_the_outcome(room):
     await room.until_asked()
-    said = await room.answer(await room.press(ADA, Verb.APPROVE))
+    pressed = await room.press(ADA, Verb.APPROVE)
+    assert pressed.acked
+    said = await room.answer(pressed)
     assert said.startswith(
         "✅ Noted: you say yes. holisticos-api goes from mvp to scaled ($7/mo → $25/mo (+$18/mo)) at its next poll"
     )
