@@ -116,7 +116,17 @@ async def listening(settings: Settings, wired: Wired, worker: Worker) -> AsyncIt
     parts, opened = wired.parts, wired.opened
     ticker = Ticker(Unrecorded(opened), wired.health, parts.clock, dry_run=True)
     groups = SlackGroups(settings.slack_bot_token, base_url=settings.slack_url)
-    desk = Desk(opened, parts.render, ticker, parts.clock, groups, worker.files, wired.managed, settings.slack_channel)
+    desk = Desk(
+        opened,
+        parts.render,
+        ticker,
+        parts.clock,
+        groups,
+        worker.files,
+        wired.managed,
+        settings.slack_channel,
+        parts.dry_run,
+    )
     listener = SlackListener(
         settings.slack_app_token, settings.slack_bot_token, ControlRoom(desk), base_url=settings.slack_url
     )

@@ -18,6 +18,10 @@ from autoscaler.settings import load_settings
 
 WaitingChange = Annotated[str, typer.Argument(help="The change's id, or the service that waits.", metavar="CHANGE")]
 
+AnswererOption = Annotated[
+    str | None, typer.Option("--who", help="Who answers; by default who is logged in. Each person counts once.")
+]
+
 
 def answer(word: str, who: str | None, reason: str, *, yes: bool, as_json: bool) -> None:
     """Write the answer down; the worker acts on it at the service's next poll."""

@@ -4,15 +4,14 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.cli.answering import WaitingChange, answer
-from autoscaler.cli.by_hand import WhoOption
+from autoscaler.cli.answering import AnswererOption, WaitingChange, answer
 from autoscaler.cli.options import JsonOption
 
 
 def reject(
     change: WaitingChange,
     reason: Annotated[str, typer.Option("--reason", help="Why, in a few words: the team reads it.")] = "",
-    who: WhoOption = None,
+    who: AnswererOption = None,
     *,
     as_json: JsonOption = False,
 ) -> None:

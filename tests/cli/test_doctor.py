@@ -197,7 +197,7 @@ MISTAKES = (
     Mistake("no such path", lambda it: it.policy("/scaling", "/scalling"), "health", WRONG, "HTTP 404: is the path right?", "Correct `health:` in"),
     Mistake("401", lambda it: refusing(it, 401), "health", WRONG, "it wants a token", "Correct `health:` in"),
     Mistake("500", lambda it: refusing(it, 500), "health", WRONG, "server error: HTTP 500", "logs on Render"),
-    Mistake("no token here", lambda it: it.policy("every: 1s", "every: 1s, token: {env: NOT_SET}"), "health", WRONG, "the bot has no NOT_SET in its environment", "Correct"),
+    Mistake("no token here", lambda it: it.policy("every: 1s", "every: 1s, token: {env: NOT_SET}"), "health", WRONG, "the bot has no NOT_SET in its environment", "Set it where the bot runs"),
     Mistake("nobody listens", lambda it: it.policy(it.place.app.url, "http://127.0.0.1:1/h"), "health", WRONG, "refused: ", "curl -sS 'http://127.0.0.1:1/h'"),
     Mistake("another app", lambda it: setattr(it.place.app, "body", {"ok": True}), "health", WRONG, "it has no 'timestamp'", "app_core"),
     Mistake("no memory", lambda it: body(it, resources={}), "health", WARN, "it does not tell memory_usage:", "`metrics:` in"),

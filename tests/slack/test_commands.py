@@ -194,3 +194,15 @@ async def test_a_group_that_can_not_be_read_is_not_asked_for_again_with_each_ser
         with pytest.raises(RefusedError, match="no_such_subteam"):
             await groups.members("S0NOSUCH")
     assert slack.calls == ["usergroups.users.list"]
+
+
+async def test_in_dry_run_nothing_is_promised_that_nobody_does(tmp_path, slack):
+    async with slack_room(tmp_path, slack, ACTING.replace("mode: act", "mode: observe"), dry_run=True) as room:
+        await room.rig.run(minutes=1)
+        assert "I am in dry run, and change nothing" in await told(room, ADA, "scale holisticos-api scaled")
+        digest = await gather_digest(room.rig.managed, room.rig.store, 0, room.rig.clock.now(), room.rig.clock.now())
+        await room.rig.told.deliver(delivery(digest_message(replace(digest, offers_live=True)), thread=None))
+        said = await room.answer(await room.press(ADA, Verb.GO_LIVE, slack.messages[-1]))
+        assert "I am in dry run, and change nothing" in said
+        assert await room.rig.store.gone_live(room.rig.managed.service_id) is None
+        assert await room.rig.changes() == []

@@ -42,7 +42,7 @@ class SlackRoom:
         self.stores.append(store)
         groups = SlackGroups(SecretStr(slack.token), base_url=slack.base_url)
         ticker = Ticker(Unrecorded(store), rig.app, rig.clock, dry_run=True)
-        desk = Desk(store, rig.render, ticker, rig.clock, groups, lambda: [rig.managed.file], {}, None)
+        desk = Desk(store, rig.render, ticker, rig.clock, groups, lambda: [rig.managed.file], {}, None, rig.dry_run)
         tokens = SecretStr(slack.app_token), SecretStr(slack.token)
         listener = SlackListener(*tokens, ControlRoom(desk), base_url=slack.base_url)
         self.tasks.append(asyncio.create_task(listener.run()))
@@ -85,9 +85,11 @@ class SlackRoom:
 
 
 @asynccontextmanager
-async def slack_room(tmp_path: Path, slack: FakeSlack, policy: str = ASKING) -> AsyncIterator[SlackRoom]:
+async def slack_room(
+    tmp_path: Path, slack: FakeSlack, policy: str = ASKING, *, dry_run: bool = False
+) -> AsyncIterator[SlackRoom]:
     """A rig whose messages go to Slack, and which hears what is pressed there."""
-    async with running_rig(tmp_path, policy=policy) as rig:
+    async with running_rig(tmp_path, policy=policy, dry_run=dry_run) as rig:
         notifier = SlackNotifier(SecretStr(slack.token), None, base_url=slack.base_url, buttons=True)
         rig.told = notifier
         slack.people |= {ADA: "ada", GRACE: "grace", MALLORY: "mallory"}

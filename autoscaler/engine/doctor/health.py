@@ -61,6 +61,8 @@ def _missed(file: PolicyFile, health: Health, missed: Missed) -> Finding:
     kind = missed.reason.replace("_", " ")
     text = missed.detail if missed.reason is Miss.MISCONFIGURED else f"{kind}: {missed.detail}"
     fix = _FIXES[missed.reason].format(url=health.url, place=file.path)
+    if health.token is not None and health.token.env in missed.detail:  # nobody was asked
+        fix = f"Set it where the bot runs, to the app's own secret; or take `token:` out of {file.path}."
     return wrong(CHECK, text, fix, about=file.policy.service.label)
 
 

@@ -93,6 +93,7 @@ class ControlRoom:
         desk, now = self._desk, self._desk.clock.now()
         one = await desk.service(service_id)
         file = await need_approver(one, press.by, desk.groups)
+        desk.need_to_act()
         if file.policy.mode is not Mode.OBSERVE:
             raise RefusedError(f"{file.path} says `mode: {file.policy.mode}` already.")
         if file.digest != digest:

@@ -28,6 +28,13 @@ class Desk:
     fleet: Mapping[str, Managed]
     """What this worker looks after itself, by service id: of those it need not read days of polls to say why."""
     default_channel: str | None
+    dry_run: bool
+    """Whether nothing is changed here, whatever people press."""
+
+    def need_to_act(self) -> None:
+        """Raises RefusedError where a change would be promised that nobody makes."""
+        if self.dry_run:
+            raise RefusedError("I am in dry run, and change nothing: the log of `autoscaler run` says why.")
 
     async def known(self) -> tuple[Known, ...]:
         """Every service, by name. Raises StoreError."""

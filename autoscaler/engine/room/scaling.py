@@ -48,6 +48,7 @@ class Shown:
 async def show(one: Known, tier: str, by: Person, desk: Desk) -> Message:
     """What it would do, with the button that begins it. Raises UsageError, RefusedError, UnavailableError and StoreError."""
     file = await need_approver(one, by, desk.groups)
+    desk.need_to_act()
     now = desk.clock.now()
     sight, change = await _change(file, tier, by, desk, f"chg-{uuid.uuid4().hex[:12]}")
     button = Shown(change.id, change.service_id, now + GOOD_FOR, _step(change), tier)
@@ -70,6 +71,7 @@ async def begin_shown(shown: Shown, by: Person, desk: Desk) -> Message:
     if desk.clock.now() >= shown.until:
         raise RefusedError("This was shown more than ten minutes ago: ask with `/autoscaler scale` again.")
     file = await need_approver(await desk.service(shown.service_id), by, desk.groups)
+    desk.need_to_act()
     sight, change = await _change(file, shown.tier, by, desk, shown.change_id)
     if _step(change) != shown.step:
         raise RefusedError(
