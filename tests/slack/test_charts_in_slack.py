@@ -74,3 +74,11 @@ async def test_a_file_that_somebody_deleted_is_left_out_of_the_edit_and_holds_no
         await deliver(room.rig.store, room.rig.told, room.rig.clock)
         assert pictures(room.head) == []
         assert "ada said yes at" in room.head.blocks[1]["text"]["text"]
+
+
+async def test_a_picture_that_can_not_be_made_holds_its_message_up_for_no_minute(slack, notifier, monkeypatch, caplog):
+    monkeypatch.setattr("autoscaler.adapters.slack.charts.png", lambda _svg: 1 / 0)
+    await notifier.deliver(with_chart())
+    assert len(slack.messages) == 1
+    assert pictures(slack.messages[0]) == []
+    assert "a message goes without its chart: this is a bug" in caplog.text

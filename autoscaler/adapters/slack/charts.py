@@ -29,8 +29,8 @@ class ChartFiles:
         """Its id, needs the scope `files:write`; None where it could not be sent."""
         if event_id in self._sent:
             return self._sent[event_id]
-        picture = await asyncio.to_thread(lambda: png(svg(chart)))
         try:
+            picture = await asyncio.to_thread(lambda: png(svg(chart)))
             response = await call(
                 lambda: self._http().files_upload_v2(
                     filename=f"{chart.metric}.png", title=f"{chart.service}: {chart.rule}", content=picture
@@ -41,6 +41,9 @@ class ChartFiles:
             file = str(response["files"][0]["id"])
         except (OutsideError, KeyError, IndexError, TypeError) as error:
             log.warning("a message goes without its chart: %s", error)
+            return None
+        except Exception:
+            log.exception("a message goes without its chart: this is a bug, please report it")
             return None
         if len(self._sent) >= MOST_KEPT:
             self._sent.clear()
