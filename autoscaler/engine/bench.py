@@ -56,6 +56,7 @@ class Bench:
             return
         self._busy.add(name)
         task = asyncio.create_task(self.guarded(name, work), name=name)
+        task.add_done_callback(lambda _: self._busy.discard(name))  # also if it is cancelled before it began
         for group in (self.in_flight, self._of[service_id]) if service_id else (self.in_flight,):
             group.add(task)
             task.add_done_callback(group.discard)
@@ -65,7 +66,6 @@ class Bench:
         failures, rests_until = self._failures.pop(name, (0, 0.0))
         if self._clock.monotonic() < rests_until:
             self._failures[name] = (failures, rests_until)
-            self._busy.discard(name)
             return
         try:
             await work()
@@ -82,8 +82,6 @@ class Bench:
         except Exception:
             log.exception("%s failed: this is a bug, please report it", name)
             self._rest(name, failures, 0.0, longest_rest)
-        finally:
-            self._busy.discard(name)
 
     def _rest(self, name: str, failures: int, at_least: float, longest: float) -> None:
         rest = max(at_least, min(REST * 2 ** min(failures, 10), longest))

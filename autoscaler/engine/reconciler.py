@@ -124,7 +124,9 @@ class Reconciler:
             change = await self._become(change, step, next(numbers))
             return change, not change.state.is_final
         if not self._has_time(change):
-            return change, False  # it stays due: whoever has time enough for the call makes it
+            return await self._put_off(
+                change, self._clock.now()
+            ), False  # due, by this clock, until there is time for the call
         return await self._write(change, step, numbers)
 
     def _has_time(self, change: Change) -> bool:
@@ -175,9 +177,8 @@ class Reconciler:
         change = attempted(change, write, now)
         await self._store.save_change(change, journal=[entry])
         if not self._has_time(change):  # the database was slow
-            change = unattempted(change, write)
-            await self._store.save_change(change, journal=[self._ended(entry, NOT_SENT)])
-            return change, False
+            late = self._ended(entry, NOT_SENT)
+            return await self._put_off(unattempted(change, write), self._clock.now(), late), False
         try:
             deploy = await self._perform(change, write)
         except (UnavailableError, KeyRefusedError) as error:

@@ -94,7 +94,9 @@ class Worker:
         """The services that were last claimed, with or without success."""
         self._leaving: set[str] = set()
         """Services that others will get once nothing runs on them here."""
-        self._advanced_at: int | None = None
+        self._seen: set[str] = set()
+        """Services whose open change was looked at here: the stored time of any other may be of another clock."""
+        self._advanced_at = 0
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._started_at = parts.clock.now()
 
@@ -187,7 +189,7 @@ class Worker:
         if self._waiting.get(file.path) == file:  # it may have been edited meanwhile
             del self._waiting[file.path]
         self._rota.enter(managed)
-        self._advanced_at = None
+        self._seen.discard(managed.service_id)
 
     async def _renew(self) -> None:
         """Claim again. What is lost is forgotten at once; what is too much is handed over."""
@@ -202,7 +204,6 @@ class Worker:
             raise
         self._lose(lost)
         if leases.held() - (before - lost):
-            self._advanced_at = None  # their changes may be due by another clock
             self._bench.start("adoption", self._adopt)
         if too_many := leases.too_many(self._unfinished):
             self._bench.start("hand over", partial(self._hand_over, too_many))
@@ -238,6 +239,7 @@ class Worker:
 
     def _forget(self, service_ids: Collection[str]) -> set[asyncio.Task[None]]:
         """Begin nothing more on them; what still runs."""
+        self._seen.difference_update(service_ids)
         for service_id in service_ids:
             if (managed := self._managed.pop(service_id, None)) is not None:
                 self._rota.leave(service_id)
@@ -267,11 +269,14 @@ class Worker:
         if self._parts.dry_run:
             return
         store, now = self._parts.store, self._parts.clock.now()
-        if self._advanced_at is not None and now >= self._advanced_at:
-            due = await store.due_changes(now)
-        else:  # at the start, or the clock went back, or services are new: stored times may be void
-            due = await store.changes(states=sorted(OPEN), limit=MOST_OPEN)
+        if now < self._advanced_at:
+            self._seen.clear()
         self._advanced_at = now
+        due = await store.due_changes(now)
+        if unseen := self._leases.held() - self._seen:
+            opened = await store.changes(states=sorted(OPEN), limit=MOST_OPEN)
+            self._seen |= unseen - {change.service_id for change in opened}
+            due += [change for change in opened if change.service_id in unseen]
         for change in due:
             if self._acts_on(change.service_id):
                 self._bench.start(f"change {change.id}", partial(self._advance, change.id), change.service_id)
@@ -280,6 +285,8 @@ class Worker:
         change = await self._parts.store.change(change_id)  # as it is now: another step may just have ended
         if change is not None and not change.state.is_final:
             await self._parts.reconciler.advance(change)
+            if change.state.is_open:
+                self._seen.add(change.service_id)
 
     async def _deliver(self) -> None:
         parts = self._parts

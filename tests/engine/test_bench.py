@@ -38,3 +38,20 @@ async def test_what_is_cancelled_while_the_worker_goes_on_is_cancelled(at_work):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_what_was_cancelled_before_it_began_can_be_started_again():
+    begun = asyncio.Event()
+
+    async def work():
+        begun.set()
+
+    bench = Bench(SystemClock(), nothing)
+    bench.start("poll", work, "srv-1")
+    (task,) = bench.on("srv-1")
+    task.cancel()
+    await asyncio.wait({task})
+    assert not begun.is_set()
+    bench.start("poll", work, "srv-1")
+    await asyncio.wait(bench.in_flight)
+    assert begun.is_set()

@@ -56,7 +56,7 @@ async def test_whatever_happens_to_workers_every_change_ends_right_and_nothing_i
         settle=100,
     )
     record_property("figures", found.figures)
-    assert found.wrong == []
+    assert found.wrong == [], (tmp_path / "evidence.txt").read_text()[-20_000:]
     assert found.figures["changes"] >= 4 * workers
     assert found.figures["stops between check and send"] == 1
     assert found.figures["repeated calls inside a stop"] >= 1, "Render knows nothing of leases, and takes it"

@@ -1,5 +1,7 @@
 """A change that Render does not let go on: it is tried less and less often, told once, and undone where that is all there is."""
 
+from dataclasses import replace
+
 import pytest
 
 from autoscaler.core.change import State
@@ -76,6 +78,24 @@ async def test_without_time_enough_on_its_lease_a_worker_makes_no_call_and_what_
         tenure.seconds = 60
         await rig.run(minutes=1)
         assert rig.configured[0] == "standard"
+
+
+@pytest.mark.parametrize("answers", ((1,), (LEAST_TENURE, 1)), ids=("before it is written down", "after that"))
+async def test_what_lacks_the_time_is_due_by_the_clock_of_the_worker_that_has_it_now(tmp_path, answers):
+    """Another worker, whose clock was two hours ahead, had put it off."""
+    async with running_rig(tmp_path) as rig:
+        rig.load = BUSY
+        while not (changes := await rig.changes()):
+            rig.sim.clock.advance(10)
+            await rig.ticker.tick(rig.managed)
+        rig.reconciler._tenure = tenure = Tenure(1)
+        begun, now = await rig.reconciler.advance(changes[0]), rig.clock.now()
+        await rig.store.save_change(replace(begun, due_at=now + 7_200_000))
+        left = iter(answers)
+        tenure.left = lambda service_id: next(left, 1)
+        await rig.reconciler.advance(begun)
+        assert rig.writes == []
+        assert [one.id for one in await rig.store.due_changes(now)] == [changes[0].id]
 
 
 async def test_a_call_for_which_too_little_is_left_once_it_is_written_down_is_not_made(tmp_path):

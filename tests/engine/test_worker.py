@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -166,6 +167,53 @@ async def test_at_its_start_every_open_change_is_looked_at(tmp_path):
         await settled(worker)
         assert len(rig.sim.calls) == calls, "it is not due"
         assert change.state.is_open
+
+
+async def left_by_a_clock_that_is_ahead(rig):
+    """A change that another worker has carried on, by whose clock it is due in two hours of ours."""
+    (change,) = await rig.changes()
+    await rig.store.save_change(replace(change, due_at=rig.sim.clock.now() + 7_200_000))
+    return change
+
+
+async def test_a_change_that_was_taken_over_is_looked_at_until_a_look_succeeds(tmp_path):
+    async with running_rig(tmp_path) as rig:
+        rig.load = BUSY
+        await rig.run(minutes=2, seconds=30)
+        left = await left_by_a_clock_that_is_ahead(rig)
+        worker, read = await a_worker(rig), rig.store.change
+
+        async def cut(_):
+            raise StoreError("the connection was cut")
+
+        rig.store.change = cut
+        await worker._advance_due()
+        await settled(worker)
+        rig.store.change = read
+        assert (await rig.store.change(left.id)).due_at > rig.sim.clock.now() + 7_000_000
+        rig.sim.clock.advance(6)
+        await worker._advance_due()
+        await settled(worker)
+        assert (await rig.store.change(left.id)).due_at < rig.sim.clock.now() + 60_000
+
+
+async def test_a_change_whose_service_comes_back_while_what_is_due_is_read_is_looked_at(tmp_path):
+    async with running_rig(tmp_path) as rig:
+        rig.load = BUSY
+        await rig.run(minutes=2, seconds=30)
+        worker, read = await a_worker(rig), rig.store.due_changes
+
+        async def lost_and_claimed_again(now):
+            worker._lose(frozenset({left.service_id}))
+            return await read(now)
+
+        await worker._advance_due()
+        await settled(worker)
+        left = await left_by_a_clock_that_is_ahead(rig)
+        rig.store.due_changes = lost_and_claimed_again
+        await worker._advance_due()
+        await settled(worker)
+        assert (await rig.store.change(left.id)).due_at < rig.sim.clock.now() + 60_000
 
 
 async def test_a_worker_is_stopped_while_render_hangs_before_the_first_policy_is_adopted(tmp_path):
