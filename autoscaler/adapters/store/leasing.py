@@ -18,15 +18,16 @@ _HANDED_OVER = 0
 LEFT_TO_OTHERS = 2 * SECOND
 """How long one that ran out is left to the workers whose part it is: a death is taken over within 30 s all the same."""
 
+_HELD = (
+    sa.select(leases.c.holder, leases.c.epoch)
+    .where(leases.c.service_id == sa.bindparam("service_id"))
+    .with_for_update(read=True)  # on SQLite the transaction has the write lock anyway
+)
+
 
 def check_fence(connection: Connection, fence: Fence) -> None:
     """Raises FencedError unless this lease still stands; nobody can take it over before this transaction has ended."""
-    query = (
-        sa.select(leases.c.holder, leases.c.epoch)
-        .where(leases.c.service_id == fence.service_id)
-        .with_for_update(read=True)  # on SQLite the transaction has the write lock anyway
-    )
-    row = connection.execute(query).first()
+    row = connection.execute(_HELD, {"service_id": fence.service_id}).first()
     if row is None or (row.holder, row.epoch) != (fence.holder, fence.epoch):
         raise FencedError(fence.service_id)
 

@@ -5,15 +5,40 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from autoscaler.adapters.store.bodies import (
-    dump,
-    load,
-)
+from autoscaler.adapters.store.bodies import dump, load
 from autoscaler.adapters.store.tables import events
 from autoscaler.adapters.store.upserts import insert
 from autoscaler.ports import Delivery, Event
 
-_PENDING = sa.and_(events.c.delivered_at.is_(None), events.c.retry_at.is_not(None))
+PENDING = sa.and_(events.c.delivered_at.is_(None), events.c.retry_at.is_not(None))
+"""A message that is still to go."""
+_in_thread = events.alias()
+_FIRST_OF_THREAD = (
+    sa.select(sa.func.min(_in_thread.c.number))
+    .where(
+        _in_thread.c.thread == events.c.thread, _in_thread.c.delivered_at.is_(None), _in_thread.c.retry_at.is_not(None)
+    )
+    .scalar_subquery()
+)
+_PARENT = (
+    sa.select(_in_thread.c.reference)
+    .where(
+        _in_thread.c.thread == events.c.thread,
+        _in_thread.c.delivered_at.is_not(None),
+        _in_thread.c.reference.is_not(None),
+    )
+    .order_by(_in_thread.c.number)
+    .limit(1)
+    .scalar_subquery()
+)
+_UNDELIVERED = (
+    sa.select(events.c.body, events.c.attempts, _PARENT)
+    .where(PENDING, events.c.retry_at <= sa.bindparam("now"))
+    .where(sa.or_(events.c.thread.is_(None), events.c.number == _FIRST_OF_THREAD))
+    .order_by(events.c.number)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_UNDELIVERED_OF = _UNDELIVERED.where(events.c.service_id.in_(sa.bindparam("service_ids", expanding=True)))
 
 
 def add_events(connection: Connection, told: Sequence[Event]) -> None:
@@ -35,31 +60,14 @@ def undelivered(
     connection: Connection, now: int, limit: int, service_ids: Collection[str] | None = None
 ) -> list[Delivery]:
     """Due events (of these services) in arrival order; of a thread only the first that is still to go, with the reference of its first message."""
-    other = events.alias()
-    first_of_thread = (
-        sa.select(sa.func.min(other.c.number))
-        .where(other.c.thread == events.c.thread, other.c.delivered_at.is_(None), other.c.retry_at.is_not(None))
-        .scalar_subquery()
+    asked = {"now": now, "most": limit}
+    rows = (
+        connection.execute(_UNDELIVERED, asked)
+        if service_ids is None
+        else connection.execute(_UNDELIVERED_OF, asked | {"service_ids": list(service_ids)})
     )
-    parent = (
-        sa.select(other.c.reference)
-        .where(other.c.thread == events.c.thread, other.c.delivered_at.is_not(None), other.c.reference.is_not(None))
-        .order_by(other.c.number)
-        .limit(1)
-        .scalar_subquery()
-    )
-    query = (
-        sa.select(events.c.body, events.c.attempts, parent)
-        .where(_PENDING, events.c.retry_at <= now)
-        .where(sa.or_(events.c.thread.is_(None), events.c.number == first_of_thread))
-        .order_by(events.c.number)
-        .limit(limit)
-    )
-    if service_ids is not None:
-        query = query.where(events.c.service_id.in_(service_ids))
     return [
-        Delivery(event=load(Event, body), attempts=attempts, parent=reference)
-        for body, attempts, reference in connection.execute(query)
+        Delivery(event=load(Event, body), attempts=attempts, parent=reference) for body, attempts, reference in rows
     ]
 
 

@@ -1,4 +1,7 @@
-"""Every query, as a plain function of a connection whose transaction is open. The caller commits."""
+"""Every query, as a plain function of a connection whose transaction is open. The caller commits.
+
+What each pass asks is built once: to build a query takes SQLAlchemy longer than it takes SQLite to answer it.
+"""
 
 import json
 from collections.abc import Sequence
@@ -21,6 +24,7 @@ from autoscaler.adapters.store.bodies import (
     load,
     load_row,
 )
+from autoscaler.adapters.store.messages import PENDING
 from autoscaler.adapters.store.tables import changes, events, heartbeats, journal, observations, pauses, verdicts
 from autoscaler.adapters.store.upserts import upsert
 from autoscaler.core.change import OPEN, Change, JournalEntry, State
@@ -32,7 +36,30 @@ from autoscaler.ports import ChangeOpenError, Heartbeat, Word
 
 _DUE_STATES = sorted({*OPEN, State.WATCHING})
 _VERDICTS = sa.select(verdicts.c.body, verdicts.c.first_at)
-_PENDING = sa.and_(events.c.delivered_at.is_(None), events.c.retry_at.is_not(None))
+_ADD_OBSERVATIONS = sa.insert(observations)
+_NEWEST_OBSERVATION = sa.select(sa.func.max(observations.c.number))
+_TOLD_BETWEEN = (
+    sa.select(observations.c.service_id, observations.c.body)
+    .where(observations.c.number > sa.bindparam("after"), observations.c.number <= sa.bindparam("newest"))
+    .where(observations.c.kind == TOLD)
+    .order_by(observations.c.number)
+)
+_LAST_VERDICT = (
+    sa.select(verdicts.c.number, verdicts.c.key)
+    .where(verdicts.c.service_id == sa.bindparam("service_id"))
+    .order_by(verdicts.c.number.desc())
+    .limit(1)
+)
+_SAME_VERDICT = sa.update(verdicts).where(verdicts.c.number == sa.bindparam("row"))
+_NEW_VERDICT = sa.insert(verdicts)
+_CHANGE = sa.select(changes.c.body).where(changes.c.id == sa.bindparam("id"))
+_DUE = (
+    sa.select(changes.c.body)
+    .where(changes.c.state.in_(_DUE_STATES), changes.c.due_at <= sa.bindparam("now"))
+    .order_by(changes.c.due_at, changes.c.id)
+)
+_JOURNAL = sa.select(journal.c.body).where(journal.c.change_id == sa.bindparam("change_id")).order_by(journal.c.number)
+_PAUSE = sa.select(pauses.c.body).where(pauses.c.service_id == sa.bindparam("service_id"))
 
 
 def add_observations(connection: Connection, service_id: str, seen: Sequence[Observation]) -> None:
@@ -42,7 +69,7 @@ def add_observations(connection: Connection, service_id: str, seen: Sequence[Obs
         connection.execute(sa.text("LOCK TABLE observations IN SHARE ROW EXCLUSIVE MODE"))
     rows = [{"service_id": service_id, "at": one.at, "kind": kind_of(one), "body": dump_row(one)} for one in seen]
     if rows:
-        connection.execute(sa.insert(observations), rows)
+        connection.execute(_ADD_OBSERVATIONS, rows)
 
 
 def observations_since(connection: Connection, service_id: str, since: int) -> list[Observation]:
@@ -105,40 +132,29 @@ def told_since(connection: Connection, number: int) -> tuple[list[Word], int]:
 
     The primary key alone is asked: what is new lies at its end, whatever the number of services.
     """
-    newest = connection.scalar(sa.select(sa.func.max(observations.c.number))) or 0
-    query = (
-        sa.select(observations.c.service_id, observations.c.body)
-        .where(observations.c.number > number, observations.c.number <= newest, observations.c.kind == TOLD)
-        .order_by(observations.c.number)
-    )
-    return [Word(service_id, load(Told, body)) for service_id, body in connection.execute(query)], newest
+    newest = connection.scalar(_NEWEST_OBSERVATION) or 0
+    rows = connection.execute(_TOLD_BETWEEN, {"after": number, "newest": newest})
+    return [Word(service_id, load(Told, body)) for service_id, body in rows], newest
 
 
 def put_verdict(connection: Connection, verdict: Verdict) -> None:
     """A new row when it is another verdict than the service's last one, else that row as it is now."""
     key = json.dumps(verdict.key)
-    last = connection.execute(
-        sa.select(verdicts.c.number, verdicts.c.key)
-        .where(verdicts.c.service_id == verdict.service_id)
-        .order_by(verdicts.c.number.desc())
-        .limit(1)
-    ).first()
+    last = connection.execute(_LAST_VERDICT, {"service_id": verdict.service_id}).first()
     now = {"service": verdict.service, "last_at": verdict.at, "body": dump(verdict)}
     if last is not None and last.key == key:
-        connection.execute(sa.update(verdicts).where(verdicts.c.number == last.number).values(now))
+        connection.execute(_SAME_VERDICT, now | {"row": last.number})
         return
-    connection.execute(
-        sa.insert(verdicts).values(
-            **now,
-            service_id=verdict.service_id,
-            first_at=verdict.since,
-            ask=verdict.ask.value,
-            why=verdict.why.value,
-            blockers=json.dumps([blocker.why for blocker in verdict.blockers]),
-            tier=verdict.tier,
-            key=key,
-        )
-    )
+    begun = {
+        "service_id": verdict.service_id,
+        "first_at": verdict.since,
+        "ask": verdict.ask.value,
+        "why": verdict.why.value,
+        "blockers": json.dumps([blocker.why for blocker in verdict.blockers]),
+        "tier": verdict.tier,
+        "key": key,
+    }
+    connection.execute(_NEW_VERDICT, now | begun)
 
 
 def list_verdicts(connection: Connection, service_id: str | None, limit: int) -> list[Verdict]:
@@ -196,7 +212,7 @@ def _change_open(change: Change) -> ChangeOpenError:
 
 def get_change(connection: Connection, change_id: str) -> Change | None:
     """As last written."""
-    body = connection.scalar(sa.select(changes.c.body).where(changes.c.id == change_id))
+    body = connection.scalar(_CHANGE, {"id": change_id})
     return None if body is None else load(Change, body)
 
 
@@ -214,12 +230,7 @@ def list_changes(
 
 def due_changes(connection: Connection, now: int) -> list[Change]:
     """Open or watched, and due; the longest due first."""
-    query = (
-        sa.select(changes.c.body)
-        .where(changes.c.state.in_(_DUE_STATES), changes.c.due_at <= now)
-        .order_by(changes.c.due_at, changes.c.id)
-    )
-    return [load(Change, body) for body in connection.scalars(query)]
+    return [load(Change, body) for body in connection.scalars(_DUE, {"now": now})]
 
 
 def put_journal(connection: Connection, entries: Sequence[JournalEntry]) -> None:
@@ -231,8 +242,7 @@ def put_journal(connection: Connection, entries: Sequence[JournalEntry]) -> None
 
 def list_journal(connection: Connection, change_id: str) -> list[JournalEntry]:
     """By number."""
-    query = sa.select(journal.c.body).where(journal.c.change_id == change_id).order_by(journal.c.number)
-    return [load(JournalEntry, body) for body in connection.scalars(query)]
+    return [load(JournalEntry, body) for body in connection.scalars(_JOURNAL, {"change_id": change_id})]
 
 
 def put_heartbeat(connection: Connection, heartbeat: Heartbeat) -> None:
@@ -249,7 +259,7 @@ def list_heartbeats(connection: Connection) -> list[Heartbeat]:
 def unfinished(connection: Connection) -> set[str]:
     """Services with a change that is not over, or a message that is not delivered."""
     changing = sa.select(changes.c.service_id).where(changes.c.state.in_(_DUE_STATES))
-    telling = sa.select(events.c.service_id).where(_PENDING)
+    telling = sa.select(events.c.service_id).where(PENDING)
     return set(connection.scalars(sa.union(changing, telling)))
 
 
@@ -265,5 +275,5 @@ def delete_pause(connection: Connection, service_id: str) -> None:
 
 def get_pause(connection: Connection, service_id: str) -> Pause | None:
     """As last written."""
-    body = connection.scalar(sa.select(pauses.c.body).where(pauses.c.service_id == service_id))
+    body = connection.scalar(_PAUSE, {"service_id": service_id})
     return None if body is None else load(Pause, body)
