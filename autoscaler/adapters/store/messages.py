@@ -12,22 +12,20 @@ from autoscaler.ports import Delivery, Event
 
 PENDING = sa.and_(events.c.delivered_at.is_(None), events.c.retry_at.is_not(None))
 """A message that is still to go."""
-_in_thread = events.alias()
+_other = events.alias()
 _FIRST_OF_THREAD = (
-    sa.select(sa.func.min(_in_thread.c.number))
-    .where(
-        _in_thread.c.thread == events.c.thread, _in_thread.c.delivered_at.is_(None), _in_thread.c.retry_at.is_not(None)
-    )
+    sa.select(sa.func.min(_other.c.number))
+    .where(_other.c.thread == events.c.thread, _other.c.delivered_at.is_(None), _other.c.retry_at.is_not(None))
     .scalar_subquery()
 )
 _PARENT = (
-    sa.select(_in_thread.c.reference)
+    sa.select(_other.c.reference)
     .where(
-        _in_thread.c.thread == events.c.thread,
-        _in_thread.c.delivered_at.is_not(None),
-        _in_thread.c.reference.is_not(None),
+        _other.c.thread == events.c.thread,
+        _other.c.delivered_at.is_not(None),
+        _other.c.reference.is_not(None),
     )
-    .order_by(_in_thread.c.number)
+    .order_by(_other.c.number)
     .limit(1)
     .scalar_subquery()
 )
