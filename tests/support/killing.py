@@ -24,7 +24,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from struct import Struct
@@ -62,8 +61,6 @@ def preload() -> None:
     """All that a worker takes its time for at the start, once for all of them. No TLS is spoken, and no life is long here."""
     for name in _IMPORTED_LATE:
         import_module(name)
-    if find_spec("sniffio") is None:
-        sys.modules["sniffio"] = None  # known to be missing; httpcore looks for it at every call
     transports.create_ssl_context = functools.cache(transports.create_ssl_context)
     for trust in (True, False):
         transports.create_ssl_context(verify=True, cert=None, trust_env=trust)
