@@ -106,16 +106,19 @@ class Instances:
     def before(self, seen: Reading, previous: Reading | None) -> Reading | None:
         """What the counters of a new reading are counted from: the last one of the same instance. `previous`: the last of any.
 
-        A stranger among several was there before, and nobody knows what it had counted by then; but one that has just begun counts from nothing.
+        A stranger among several was there before, and nobody knows what it had counted by then; but one that has begun since counts from
+        nothing, and so does one that began anew after its last reading had grown too old to be counted from.
         """
         key = who(seen)
         if previous is None or key == who(previous):
             # Nobody knows whose counters a nameless one of several shows.
             return replace(previous, counters={}) if previous and key is None and self.are_several else previous
-        if key in self._last:
-            return self._last[key]
+        kept = None if key is None else self._last.get(key)
         if not self.are_several:
-            return previous
+            return kept or previous
+        began_since = kept is not None and seen.started_at is not None and seen.started_at > kept.timestamp
+        if kept is not None and (seen.at - kept.at <= self.longest or not began_since):
+            return kept
         if seen.started_at is None:
             return None
         age = seen.timestamp - seen.started_at
