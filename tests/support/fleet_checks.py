@@ -18,6 +18,8 @@ LEAST_LEFT = 15.0
 """Seconds of its lease that a worker has left when its call arrives: it needs 20 when it sends it."""
 EARLY = 14.0
 """Seconds after a failure from which on another one leaves the rest too little time."""
+UNPOLLED = 90.0
+"""Seconds for which nobody may have polled a service, whatever happened: two take-overs, one after the other, and their start."""
 FOREVER = 1e9
 ASK = "ask for a deploy (deploy_only)"
 
@@ -89,6 +91,7 @@ async def check(place: Place, asker: Asker, trouble: Trouble) -> Findings:
     _check_repeats(seen)
     _check_calls_by_lease(seen)
     await _check_fencing(seen)
+    await _check_polls(seen)
     _check_takeovers(seen)
     _check_logs(seen)
     await _count_mistaken(seen)
@@ -200,6 +203,22 @@ async def _check_fencing(seen: Witnesses) -> None:
             seen.wrong(f"an epoch of {service_id} went back")
     seen.found.figures["rows kept, each by the holder"] = kept
     seen.found.figures["epochs"] = sum(held[-1].epoch for held in seen.held.values())
+
+
+async def _check_polls(seen: Witnesses) -> None:
+    """Somebody goes on polling every service, until the very end."""
+    rows = await seen.place.ask("SELECT service_id, at FROM fleet.written WHERE what = 'observations' ORDER BY at")
+    polls: defaultdict[str, list[float]] = defaultdict(list)
+    for service_id, at in rows:
+        polls[str(service_id)].append(float(at))
+    end = max(map(max, polls.values()))
+    longest = {
+        service_id: max(later - at for at, later in pairwise([*times, end])) for service_id, times in polls.items()
+    }
+    for service_id, seconds in longest.items():
+        if seconds > UNPOLLED:
+            seen.wrong(f"nobody polled {service_id} for {seconds:.0f}s")
+    seen.found.figures["longest without a poll of a service, s"] = round(max(longest.values()), 1)
 
 
 def _check_takeovers(seen: Witnesses) -> None:
