@@ -1,16 +1,15 @@
-"""What must hold of all that a fleet did, from three witnesses: Render's writes, the database's own notes, the workers' logs."""
+"""What must hold of all that a fleet did."""
 
-from bisect import bisect_right
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
-from autoscaler.core.change import Change, JournalEntry, State
+from autoscaler.core.change import Change, State
 from tests.support.fleet_asker import Asker
 from tests.support.fleet_place import Life, Place
 from tests.support.fleet_render import Sent
 from tests.support.fleet_trouble import TTL, Trouble
+from tests.support.fleet_witnesses import Findings, Witnesses
 
 TAKE_OVER = 30.0
 """Seconds from a death to the next holder."""
@@ -18,67 +17,10 @@ LEAST_LEFT = 15.0
 """Seconds of its lease that a worker has left when its call arrives: it needs 20 when it sends it."""
 EARLY = 14.0
 """Seconds after a failure from which on another one leaves the rest too little time."""
-UNPOLLED = 90.0
-"""Seconds for which nobody may have polled a service, whatever happened: two take-overs, one after the other, and their start."""
+UNPOLLED = 75.0
+"""Seconds that a worker may leave a service unpolled, once it has it and all is well: work that failed rests for a minute at most."""
 FOREVER = 1e9
 ASK = "ask for a deploy (deploy_only)"
-
-
-@dataclass
-class Held:
-    """One row of the database's notes about leases."""
-
-    at: float
-    holder: str
-    epoch: int
-    expires_at: float
-
-
-@dataclass
-class Findings:
-    """Figures for the report, and what was wrong."""
-
-    figures: dict[str, object] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
-
-
-class Witnesses:
-    """All that was seen, read once at the end."""
-
-    def __init__(self, place: Place, asker: Asker, trouble: Trouble) -> None:
-        self.place, self.asker, self.trouble = place, asker, trouble
-        self.sent = place.render.sent
-        self.found = Findings()
-        self.changes: dict[str, Change] = {}
-        self.journals: dict[str, list[JournalEntry]] = {}
-        self.held: defaultdict[str, list[Held]] = defaultdict(list)
-        self.logs: dict[str, str] = {}
-        self.beside_another_failure = 0
-
-    async def read(self) -> None:
-        for change in await self.place.store.changes(limit=100_000):
-            self.changes[change.id] = change
-            self.journals[change.id] = await self.place.store.journal(change.id)
-        rows = await self.place.ask("SELECT service_id, at, holder, epoch, expires_at FROM fleet.held ORDER BY at")
-        for service_id, at, holder, epoch, expires_at in rows:
-            self.held[str(service_id)].append(Held(float(at), str(holder), int(epoch), int(expires_at) / 1000))
-        self.logs = {life.label: life.log.read_text() for life in self.place.lives}
-
-    def wrong(self, words: str) -> None:
-        self.found.wrong.append(words)
-
-    def holder(self, service_id: str, at: float) -> Held | None:
-        """Whose it was at that time."""
-        held = self.held[service_id]
-        place = bisect_right([one.at for one in held], at)
-        return held[place - 1] if place else None
-
-    def sender(self, sent: Sent) -> Life:
-        return self.place.life_of(sent.entry["pid"])
-
-    def was_stopped(self, sent: Sent) -> bool:
-        """Whether its sender stood still between writing it down and its arrival."""
-        return self.sender(sent).was_stopped(sent.entry["at"], sent.at)
 
 
 async def check(place: Place, asker: Asker, trouble: Trouble) -> Findings:
@@ -206,19 +148,32 @@ async def _check_fencing(seen: Witnesses) -> None:
 
 
 async def _check_polls(seen: Witnesses) -> None:
-    """Somebody goes on polling every service, until the very end."""
+    """Who has a service, and is left alone, polls it."""
     rows = await seen.place.ask("SELECT service_id, at FROM fleet.written WHERE what = 'observations' ORDER BY at")
     polls: defaultdict[str, list[float]] = defaultdict(list)
     for service_id, at in rows:
         polls[str(service_id)].append(float(at))
-    end = max(map(max, polls.values()))
-    longest = {
-        service_id: max(later - at for at, later in pairwise([*times, end])) for service_id, times in polls.items()
-    }
-    for service_id, seconds in longest.items():
-        if seconds > UNPOLLED:
-            seen.wrong(f"nobody polled {service_id} for {seconds:.0f}s")
-    seen.found.figures["longest without a poll of a service, s"] = round(max(longest.values()), 1)
+    end, longest = max(map(max, polls.values())), 0.0
+    for service_id, times in polls.items():
+        for at, later in pairwise([*times, end]):
+            longest = max(longest, later - at)
+            alone = later - max(at, _left_alone_since(seen, service_id, later))
+            if alone > UNPOLLED:
+                seen.wrong(
+                    f"nobody polled {service_id} for {later - at:.0f}s, its worker was well for {alone:.0f}s of them"
+                )
+    seen.found.figures["longest without a poll of a service, s"] = round(longest, 1)
+
+
+def _left_alone_since(seen: Witnesses, service_id: str, at: float) -> float:
+    """When the worker that has it then got it, or was last meddled with."""
+    held = [one for one in seen.held[service_id] if one.at <= at]
+    life = next((life for life in seen.place.lives if life.is_named(held[-1].holder)), None)
+    if life is None:
+        return at
+    began = next(one.at for one in held if one.epoch == held[-1].epoch)
+    meddled = [time for label, time in (*seen.trouble.begun, *seen.trouble.over) if label == life.label and time <= at]
+    return max([began, *meddled])
 
 
 def _check_takeovers(seen: Witnesses) -> None:

@@ -20,10 +20,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from tests.support.fleet_asker import Asker
-from tests.support.fleet_checks import Findings, check
+from tests.support.fleet_checks import check
 from tests.support.fleet_evidence import evidence
 from tests.support.fleet_place import Place, a_place
 from tests.support.fleet_trouble import Trouble
+from tests.support.fleet_witnesses import Findings
 from tests.support.postgres import PostgresServer, postgres_server
 
 SKEWS = (0, 120_000, -60_000, 17_000, -9_000)

@@ -53,6 +53,8 @@ class Trouble:
     """Who was killed, and when."""
     begun: list[tuple[str, float]] = field(default_factory=list)
     """To whom something was done, and when."""
+    over: list[tuple[str, float]] = field(default_factory=list)
+    """Whose trouble ended when."""
     slip_throughs: list[dict[str, Any]] = field(default_factory=list)
     """The entries before whose call a worker was stopped."""
     wrong: list[str] = field(default_factory=list)
@@ -106,6 +108,7 @@ class Trouble:
         self.begun.append((life.label, time.time()))
         self.note(life, kind)
         await getattr(self, kind)(life, **how)
+        self.over.append((life.label, time.time()))
         self.note(life, f"{kind}, over")
         life.is_troubled = False
 
