@@ -80,6 +80,7 @@ async def fleet(
 
 async def _tell(story: Story, trouble: Trouble, asker: Asker) -> None:
     await story(trouble)
+    await trouble.well_again()
     asker.most = len(asker.asked)
 
 

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from autoscaler.core.change import OPEN
@@ -79,14 +80,30 @@ class Trouble:
         return life
 
     async def shared(self) -> None:
-        """Wait until the workers share the services: the first of them takes all, and hands over what is too much."""
-        least = len(self.place.render.sim.world.services) // self.workers - 1
+        """Wait until the workers share the services: the first of them takes all, and hands over what is too much.
+
+        A part is rounded up, so the last worker has what the others leave; and one lease is that of messages about no service.
+        """
+        leases = len(self.place.render.sim.world.services) + 1
+        least = leases - ceil(leases / self.workers) * (self.workers - 1) - 1
         for _ in range(round(COMES_UP / 0.2)):
-            own = [await self.place.leases_of(life) for life in self.place.lives]
+            own = [await self.place.leases_of(life) for life in self.place.lives if life.ended_at is None]
             if min(map(len, own)) >= least:
                 return
             await asyncio.sleep(0.2)
         self.wrong.append(f"the services are not shared: {own}")
+
+    async def well_again(self) -> None:
+        """Wait until they share the services again, and each of these is polled by whoever has it now."""
+        await self.shared()
+        since = time.time()
+        everyone = set(self.place.render.sim.world.services)
+        for _ in range(round(COMES_UP / 0.2)):
+            rows = await self.place.ask("SELECT DISTINCT service_id FROM fleet.written WHERE at > %s", since)
+            if not (missing := everyone - {str(service_id) for (service_id,) in rows}):
+                return
+            await asyncio.sleep(0.2)
+        self.wrong.append(f"nobody polls {sorted(missing)}, although all workers are well")
 
     async def run(self, until: Callable[[], bool], pause: tuple[float, float]) -> None:
         """One after the other begins, until enough was asked; then all is made whole again."""
