@@ -124,9 +124,8 @@ class Reconciler:
             change = await self._become(change, step, next(numbers))
             return change, not change.state.is_final
         if not self._has_time(change):
-            return await self._put_off(
-                change, self._clock.now()
-            ), False  # due, by this clock, until there is time for the call
+            now = self._clock.now()  # due by this clock until there is time for the call: another's may have been ahead
+            return await self._put_off(change, now), False
         return await self._write(change, step, numbers)
 
     def _has_time(self, change: Change) -> bool:

@@ -41,9 +41,7 @@ def test_each_instance_is_counted_from_its_own_last_report(turns, tells):
 
 
 @given(seed=st.integers(0, 10**9), count=st.integers(2, 3))
-@example(
-    seed=10844, count=2
-)  # a restart of one that had not been heard for longer than its reading may be counted from
+@example(10844, 2)  # one restarts that had not been heard for longer than its reading may be counted from
 @settings(max_examples=40, deadline=None)
 def test_over_any_routing_and_any_restart_the_increases_sum_up_to_what_was_counted_between_the_polls(seed, count):
     """But for what a stranger had counted before it was met, and what a process did between the last look at it and its end."""
