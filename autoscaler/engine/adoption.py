@@ -33,6 +33,12 @@ async def adopt(
     adopted.sight.fleet = managed
     await drift.look(adopted, render, store, clock)
     managed[seen.id] = adopted
-    if progress(await store.changes(seen.id, limit=20)) != began:  # one went on meanwhile, which told only the store
-        adopted.stale = True
+    try:
+        if (
+            progress(await store.changes(seen.id, limit=20)) != began
+        ):  # one went on meanwhile, which told only the store
+            adopted.stale = True
+    except BaseException:  # cut off as well: what is not looked after may not count as such
+        del managed[seen.id]
+        raise
     return adopted

@@ -57,6 +57,7 @@ class Bench:
             self.rig.sim.clock.advance(1)
             for job in (
                 worker._renew,
+                worker._adopt_waiting,
                 worker._reloader.look_around,
                 worker._poll_due,
                 worker._look_due,
@@ -293,3 +294,23 @@ async def test_a_broken_file_is_told_once_whichever_worker_sees_it_and_after_a_r
     second = Bench(bench.rig, bench.folder)
     await second.seconds(4)
     assert len([title for title in bench.rig.told.titles if "other.yaml" in title]) == 1
+
+
+async def test_a_service_whose_adoption_was_cut_off_at_its_very_end_is_polled_all_the_same(bench):
+    """It must not count as looked after by then: nothing would ever begin to poll it."""
+    read, cuts = bench.rig.store.changes, []
+
+    async def cut_at_the_end(*args, **named):
+        if SERVICE in bench.managed and not cuts:
+            cuts.append(args)
+            await bench.worker._reloader.look_around()
+            raise StoreError("the connection was cut")
+        return await read(*args, **named)
+
+    bench.worker._lose(frozenset({SERVICE}))
+    bench.rig.passes.clear()
+    bench.rig.store.changes = cut_at_the_end
+    await bench.seconds(1)
+    assert cuts
+    await bench.seconds(60)
+    assert len(bench.rig.passes) >= 4
