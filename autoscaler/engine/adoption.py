@@ -39,6 +39,6 @@ async def adopt(
         ):  # one went on meanwhile, which told only the store
             adopted.stale = True
     except BaseException:  # cut off as well: what is not looked after may not count as such
-        del managed[seen.id]
+        managed.pop(seen.id, None)
         raise
     return adopted

@@ -296,14 +296,17 @@ async def test_a_broken_file_is_told_once_whichever_worker_sees_it_and_after_a_r
     assert len([title for title in bench.rig.told.titles if "other.yaml" in title]) == 1
 
 
-async def test_a_service_whose_adoption_was_cut_off_at_its_very_end_is_polled_all_the_same(bench):
-    """It must not count as looked after by then: nothing would ever begin to poll it."""
+@pytest.mark.parametrize("is_lost", (False, True))
+async def test_a_service_whose_adoption_was_cut_off_at_its_very_end_is_polled_all_the_same(bench, caplog, is_lost):
+    """It must not count as looked after by then: nothing would ever begin to poll it. It may just have been lost as well."""
     read, cuts = bench.rig.store.changes, []
 
     async def cut_at_the_end(*args, **named):
         if SERVICE in bench.managed and not cuts:
             cuts.append(args)
             await bench.worker._reloader.look_around()
+            if is_lost:
+                bench.worker._lose(frozenset({SERVICE}))
             raise StoreError("the connection was cut")
         return await read(*args, **named)
 
@@ -314,3 +317,4 @@ async def test_a_service_whose_adoption_was_cut_off_at_its_very_end_is_polled_al
     assert cuts
     await bench.seconds(60)
     assert len(bench.rig.passes) >= 4
+    assert "this is a bug" not in caplog.text
