@@ -170,9 +170,9 @@ class Reloader:
                 await self._store.record(PassRecord(service_id, (moved,)))
                 after.fold(moved)
             self._rota.managed[service_id] = after
-        if _rhythm(before.policy) != _rhythm(file.policy):
-            self._rota.leave(service_id)
-            self._rota.enter(after)
+            if _rhythm(before.policy) != _rhythm(file.policy):
+                self._rota.leave(service_id)
+                self._rota.enter(after)
         log.info("%s is in force: %s, mode %s", file.path, before.seen.name, file.policy.mode)
 
     def _release(self, managed: Managed) -> None:
