@@ -34,9 +34,8 @@ async def adopt(
     await drift.look(adopted, render, store, clock)
     managed[seen.id] = adopted
     try:
-        if (
-            progress(await store.changes(seen.id, limit=20)) != began
-        ):  # one went on meanwhile, which told only the store
+        # A change that went on meanwhile told only the store.
+        if progress(await store.changes(seen.id, limit=20)) != began:
             adopted.stale = True
     except BaseException:  # cut off as well: what is not looked after may not count as such
         managed.pop(seen.id, None)
